@@ -1,0 +1,66 @@
+"""Isolated versus cross margin, side by side: models that recompute and plots that follow.
+
+>>> import margin_widgets as mw
+>>> account = mw.presets.ref2()
+>>> account.cross.liquidation_shock < account.isolated.liquidation_shock
+True
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from margin_widgets import venues
+from margin_widgets.account import Account, Position
+from margin_widgets.venues import Contract, RuleError, RuleSet
+
+if TYPE_CHECKING:
+    from margin_widgets import io, presets
+    from margin_widgets.account import solve
+    from margin_widgets.account.document import DocumentError, load
+    from margin_widgets.widgets import Dashboard, EquityPlot, RatioPlot
+
+__version__ = "0.1.0"
+
+# Loaded on first use, so that importing the package does not load Jupyter.
+_LATER = {
+    "Dashboard": "margin_widgets.widgets",
+    "DocumentError": "margin_widgets.account.document",
+    "EquityPlot": "margin_widgets.widgets",
+    "RatioPlot": "margin_widgets.widgets",
+    "load": "margin_widgets.account.document",
+    "io": "margin_widgets.io",
+    "presets": "margin_widgets.presets",
+    "solve": "margin_widgets.account.solve",
+}
+
+__all__ = [
+    "Account",
+    "Contract",
+    "Dashboard",
+    "DocumentError",
+    "EquityPlot",
+    "Position",
+    "RatioPlot",
+    "RuleError",
+    "RuleSet",
+    "io",
+    "load",
+    "presets",
+    "solve",
+    "venues",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = import_module(_LATER[name])
+    found = module if module.__name__.rpartition(".")[2] == name else getattr(module, name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

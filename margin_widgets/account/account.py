@@ -1,0 +1,504 @@
+"""One derivatives account that recomputes both margin modes at every edit."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from traitlets import Bool, HasTraits, Instance, Int, TraitError, TraitType, Tuple, Unicode
+
+from margin_widgets import venues
+from margin_widgets.account.books import MODES, Books, keep_books
+from margin_widgets.account.checks import Number, number
+from margin_widgets.account.curve import Curve, trace
+from margin_widgets.account.mapping import Keyed
+from margin_widgets.account.position import FIELDS, Position
+from margin_widgets.account.positions import PositionRows, Positions
+from margin_widgets.account.report import MarginReport
+from margin_widgets.account.state import AccountState, PositionState
+from margin_widgets.venues import RuleError, RuleSet
+from margin_widgets.venues.rules import did_you_mean, haircut_bands
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from margin_widgets.account.explain import Explanation
+
+EDITABLE = (
+    "name",
+    "venue",
+    "positions",
+    "collateral",
+    "marks",
+    "prices",
+    "haircuts",
+    "order_margin",
+)
+
+
+class Rules(TraitType[Any, Any]):
+    """A rule set, or the name of one."""
+
+    info_text = "a rule set or the name of one"
+
+    def default(self, obj: Any = None) -> RuleSet:
+        """Rules from parts."""
+        return venues.get("generic")
+
+    def validate(self, obj: Any, content: object) -> RuleSet:
+        """Look a name up."""
+        if isinstance(content, RuleSet):
+            return content
+        if isinstance(content, str):
+            try:
+                return venues.get(content)
+            except RuleError as error:
+                raise TraitError(str(error)) from error
+        raise TraitError(f"venue: {content!r} is neither a rule set nor the name of one")
+
+
+def _any_amount(where: str, content: object) -> float:
+    return number(where, content)
+
+
+def _positive(where: str, content: object) -> float:
+    return number(where, content, above=0.0)
+
+
+def _haircut(where: str, content: object) -> Any:
+    if isinstance(content, (list, tuple)):
+        try:
+            return haircut_bands(where.partition("[")[2].rstrip("]").strip("'"), content)
+        except RuleError as error:
+            raise TraitError(f"{where}: {error}") from error
+    return ((0.0, number(where, content, low=0.0, high=1.0)),)
+
+
+class Account(HasTraits):
+    """Positions, collateral, marks and a venue's rules; both margin modes follow every edit.
+
+    Parameters
+    ----------
+    venue : str or RuleSet
+        See `margin_widgets.venues.names()`.
+    collateral : mapping of asset to amount
+        Wallet balances; negative is a loan.
+    positions : sequence of Position
+    marks : mapping of symbol to price
+        A symbol without a mark is taken at its entry price, with a warning.
+    prices : mapping of asset to price
+        Fixed prices in the account's currency. An asset without one follows the mark of the first
+        contract on it; dollar currencies count as one.
+    haircuts : mapping of asset to share or (amount floor, share) bands
+        Shares that do not count as margin, in place of the venue's.
+    order_margin : float
+        Initial margin reserved for open orders, in the account's currency.
+    name : str
+
+    Attributes
+    ----------
+    isolated, cross, configured : MarginReport
+        Immutable; replaced at every edit (observable).
+    revision : int
+        Counts edits; observe it to hear of each edit once.
+    warnings : tuple of str
+        What was assumed, and what is allowed but unusual.
+
+    Raises
+    ------
+    TraitError
+        For values out of bounds, naming field, value and bound; the account stays as it was.
+    TypeError
+        For unknown arguments.
+
+    Examples
+    --------
+    >>> account = Account(
+    ...     venue="binance-usdm",
+    ...     collateral={"USDT": 10_000},
+    ...     positions=[Position("BTCUSDT", quantity=0.5, entry_price=100_000, leverage=10)],
+    ... )
+    >>> round(account.isolated.positions["BTCUSDT"].liquidation_price, 2)
+    90361.45
+    >>> account.positions["BTCUSDT"].quantity = 0.6
+    >>> account.isolated.initial_margin
+    6000.0
+    """
+
+    name = Unicode("", help="name of the account")
+    venue = Rules(help="margin rules")
+    positions: Any = PositionRows(help="positions, keyed by symbol or symbol:side")
+    collateral: Any = Keyed(_any_amount, help="wallet balance of each asset")
+    marks: Any = Keyed(_positive, help="mark price of each symbol")
+    prices: Any = Keyed(_positive, help="fixed prices of assets")
+    haircuts: Any = Keyed(_haircut, help="shares of assets that do not count as margin")
+    order_margin = Number(0.0, low=0.0, help="initial margin reserved for open orders")
+
+    isolated = Instance(MarginReport, read_only=True, help="every position in a pool of its own")
+    cross = Instance(MarginReport, read_only=True, help="all collateral behind all positions")
+    configured = Instance(MarginReport, read_only=True, help="as the positions' margin modes say")
+    warnings = Tuple(read_only=True, help="what was assumed, and what is unusual")
+    revision = Int(0, read_only=True, help="counts edits")
+    can_undo = Bool(False, read_only=True, help="whether there is an edit to take back")
+    can_redo = Bool(False, read_only=True, help="whether there is an edit to make again")
+
+    _rows: tuple[Position, ...] = ()
+
+    def __init__(
+        self,
+        venue: str | RuleSet = "generic",
+        collateral: Mapping[str, float] | None = None,
+        positions: Iterable[Position] = (),
+        marks: Mapping[str, float] | None = None,
+        *,
+        prices: Mapping[str, float] | None = None,
+        haircuts: Mapping[str, Any] | None = None,
+        order_margin: float = 0.0,
+        name: str = "",
+        **unknown: Any,
+    ) -> None:
+        for argument in unknown:
+            hint = did_you_mean(argument, EDITABLE)
+            raise TypeError(f"Account: unknown argument {argument!r}{hint}")
+        super().__init__()
+        self._lock = threading.RLock()
+        self._depth = 0
+        self._queue: list[tuple[HasTraits, Any]] = []
+        self._past: list[AccountState] = []
+        self._future: list[AccountState] = []
+        self._state: AccountState | None = None
+        self._travelling = False
+        with self.edit():
+            self.name = name
+            self.venue = venue
+            self.collateral = collateral or {}
+            self.marks = marks or {}
+            self.prices = prices or {}
+            self.haircuts = haircuts or {}
+            self.order_margin = order_margin
+            self.positions = positions
+
+    # -- edits ------------------------------------------------------------------------------
+
+    @contextmanager
+    def edit(self) -> Iterator[Account]:
+        """Make several changes one edit: checked, computed, notified and undone as a whole.
+
+        If anything in the block fails, or the result is not sound, everything is as before.
+
+        Examples
+        --------
+        >>> account = Account(venue="binance-usdm", collateral={"USDT": 10_000})
+        >>> with account.edit():
+        ...     account.positions.append(Position("ETHUSDT", 5, 4_000))
+        ...     account.marks["ETHUSDT"] = 3_900
+        >>> account.revision
+        2
+        """
+        with self._lock:
+            if self._depth:
+                yield self  # part of the edit around it
+                return
+            self._depth = 1
+            try:
+                yield self
+                state = self._snapshot()
+                changed = state != self._state
+                books = keep_books(state) if changed else None
+            except BaseException:
+                self._restore()
+                raise
+            finally:
+                self._depth = 0
+                queue, self._queue = self._queue, []
+            if books is not None:
+                self._accept(state, books)
+            self._tell(queue)
+            if books is not None:
+                self.set_trait("revision", self.revision + 1)
+
+    def undo(self) -> bool:
+        """Take back the last edit; False if there is none."""
+        return self._travel(self._past, self._future)
+
+    def redo(self) -> bool:
+        """Make the edit again that was taken back last; False if there is none."""
+        return self._travel(self._future, self._past)
+
+    def notify_change(self, change: Any) -> None:
+        """Hold changes back until the edit they belong to is sound."""
+        if change["name"] in EDITABLE and hasattr(self, "_lock"):
+            self._changed(self, change)
+        else:
+            super().notify_change(change)
+
+    def _changed(self, model: HasTraits, change: Any) -> None:
+        with self._lock:
+            if self._depth:
+                self._queue.append((model, change))
+            else:
+                with self.edit():
+                    self._queue.append((model, change))
+
+    def _tell(self, queue: list[tuple[HasTraits, Any]]) -> None:
+        """Notify once per model and trait, with the first old and the last new value."""
+        merged: dict[tuple[int, str], tuple[HasTraits, Any]] = {}
+        for model, change in queue:
+            known = merged.get((id(model), change["name"]))
+            if known:
+                known[1]["new"] = change["new"]
+            else:
+                merged[id(model), change["name"]] = (model, change)
+        failed: Exception | None = None
+        for model, change in merged.values():
+            if change["old"] is not change["new"] and change["old"] != change["new"]:
+                try:
+                    HasTraits.notify_change(model, change)
+                except Exception as error:  # noqa: BLE001 - the others must still hear
+                    failed = failed or error
+        if failed:
+            raise failed
+
+    def _accept(self, state: AccountState, books: Books) -> None:
+        if self._state is not None and not self._travelling:
+            self._past.append(self._state)
+            self._future.clear()
+        self._state = state
+        # A position taken out is free to join another account.
+        mine = {id(row) for row in self._rows}
+        for row in self._known_rows:
+            if id(row) not in mine:
+                row._account = None
+        self._known_rows = self._rows
+        for mode in MODES:
+            self.set_trait(mode, MarginReport(mode, books))
+        self.set_trait("warnings", books.warnings)
+        self.set_trait("can_undo", bool(self._past))
+        self.set_trait("can_redo", bool(self._future))
+
+    _known_rows: tuple[Position, ...] = ()
+
+    def _snapshot(self) -> AccountState:
+        return AccountState(
+            name=self.name,
+            venue=self.venue,
+            positions=tuple(
+                PositionState(row.id, **{field: getattr(row, field) for field in FIELDS})
+                for row in self._rows
+            ),
+            collateral=self.collateral.copy(),
+            marks=self.marks.copy(),
+            prices=self.prices.copy(),
+            haircuts=self.haircuts.copy(),
+            order_margin=self.order_margin,
+        )
+
+    def _write(self, state: AccountState) -> None:
+        """Assign a state to the models, keeping the positions that persist."""
+        known = {row.id: row for row in (*self._known_rows, *self._rows)}
+        rows = []
+        for one in state.positions:
+            fields = {field: getattr(one, field) for field in FIELDS}
+            row = known.get(one.id) or Position(**fields)
+            row.id = one.id
+            for field, content in fields.items():
+                setattr(row, field, content)
+            rows.append(row)
+        self.positions = rows
+        for field in EDITABLE:
+            if field != "positions":
+                setattr(self, field, getattr(state, field))
+
+    def _restore(self) -> None:
+        """Put the models back to the last sound state, unheard."""
+        for row in self._rows:
+            if all(row is not known for known in self._known_rows):
+                row._account = None
+        if self._state is not None:
+            self._write(self._state)
+        self._queue.clear()
+
+    def _travel(self, source: list[AccountState], target: list[AccountState]) -> bool:
+        with self._lock:
+            if not source or self._state is None:
+                return False
+            here, there = self._state, source.pop()
+            target.append(here)
+            self._travelling = True
+            try:
+                with self.edit():
+                    self._write(there)
+            finally:
+                self._travelling = False
+            return True
+
+    # -- what follows from the state ----------------------------------------------------------
+
+    @property
+    def state(self) -> AccountState:
+        """The last sound state as immutable values."""
+        assert self._state is not None
+        return self._state
+
+    @property
+    def books(self) -> Books:
+        """The engine's arrays and the names that belong to them."""
+        return self.cross.books
+
+    @property
+    def currency(self) -> str:
+        """Valuation currency: all amounts of reports are in it."""
+        return str(self.venue.currency)
+
+    def mark(self, symbol: str) -> float:
+        """Mark of a symbol, its entry price where none is given."""
+        return float(self.books.marks[self.books.symbols.index(symbol)])
+
+    def asset_price(self, asset: str) -> float:
+        """Price of an asset in the account's currency at the present marks."""
+        place = self.books.assets.index(asset)
+        return float(self.books.book.asset_prices(self.books.marks)[place])
+
+    def curve(
+        self,
+        symbol: str | None = None,
+        *,
+        shock: bool = False,
+        low: float | None = None,
+        high: float | None = None,
+        points: int = 400,
+        marks: Mapping[str, float] | None = None,
+    ) -> Curve:
+        """Both modes against one price, or against a common relative move of all marks.
+
+        Parameters
+        ----------
+        symbol : str, optional
+            The symbol that moves, all others unchanged.
+        shock : bool
+            Whether all marks move together (the axis is then relative, e.g. -0.2 to 0.1).
+        low, high : float, optional
+            Range of the axis; by default it shows the first liquidations of both modes.
+        points : int
+            Size of the even grid, at least 2; the present and the triggers are added.
+        marks : mapping, optional
+            Marks to start from in place of the present ones, e.g. while one is dragged.
+
+        Raises
+        ------
+        KeyError
+            If the account does not hold the symbol.
+
+        Examples
+        --------
+        >>> from margin_widgets import presets
+        >>> curve = presets.ref2().curve(shock=True, low=-0.2, high=0.1)
+        >>> float(curve.isolated.equity[0]), float(curve.cross.equity[0])
+        (3000.0, 0.0)
+        """
+        if (symbol is None) == (not shock):
+            raise TypeError("curve: give either a symbol or shock=True")
+        if symbol is not None and symbol not in self.books.symbols:
+            hint = did_you_mean(symbol, self.books.symbols)
+            raise KeyError(f"curve: no symbol {symbol!r} in this account{hint}")
+        if not isinstance(points, int) or points < 2:
+            raise ValueError(f"points: {points!r} must be a whole number >= 2")
+        return trace(self.books, symbol, low, high, points, marks)
+
+    def compare(self) -> pd.DataFrame:
+        """Figures of both modes side by side, one row per figure."""
+        import pandas as pd
+
+        frame = pd.DataFrame({mode: getattr(self, mode).figures() for mode in MODES[:2]})
+        frame.index.name = "figure"
+        return frame
+
+    def explain(self, path: str) -> Explanation:
+        """Formula, substituted values, rules and rounding behind a figure.
+
+        Parameters
+        ----------
+        path : str
+            e.g. ``"cross.positions.BTCUSDT.liquidation_price"`` or ``"isolated.equity"``.
+
+        Raises
+        ------
+        KeyError
+            If there is no such figure.
+        """
+        from margin_widgets.account.explain import explain
+
+        return explain(self, path)
+
+    # -- documents --------------------------------------------------------------------------
+
+    def copy(self) -> Account:
+        """Return an account of its own with the same content and no history."""
+        return Account.from_state(self.state)
+
+    @classmethod
+    def from_state(cls, state: AccountState) -> Account:
+        """Build an account from immutable values."""
+        return cls(
+            venue=state.venue,
+            collateral=state.collateral,
+            positions=[
+                Position(**{field: getattr(row, field) for field in FIELDS})
+                for row in state.positions
+            ],
+            marks=state.marks,
+            prices=state.prices,
+            haircuts=state.haircuts,
+            order_margin=state.order_margin,
+            name=state.name,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the account's document as plain data."""
+        from margin_widgets.account.document import to_document
+
+        return to_document(self.state)
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> Account:
+        """Build an account from a document.
+
+        Raises
+        ------
+        DocumentError
+            Naming the field.
+        """
+        from margin_widgets.account.document import from_document
+
+        return cls.from_state(from_document(document))
+
+    def save(self, path: str | Path) -> Path:
+        """Write the account's document; it replaces the file whole, or not at all."""
+        from margin_widgets.account.document import write
+
+        return write(self.state, Path(path))
+
+    def to_frame(self) -> pd.DataFrame:
+        """Positions as a table that `from_frame` reads back."""
+        from margin_widgets.account.frames import positions_frame
+
+        return positions_frame(self)
+
+    def _repr_html_(self) -> str:
+        from margin_widgets.account.summary import account_html
+
+        return account_html(self)
+
+    def __repr__(self) -> str:
+        named = f"{self.name!r}, " if self.name else ""
+        collateral = ", ".join(f"{asset} {amount:,.8g}" for asset, amount in self.collateral.items())
+        return (
+            f"Account({named}{self.venue.label}; {len(self._rows)} positions;"
+            f" {collateral or 'no collateral'})"
+        )
+
+
+__all__ = ["Account", "Position", "Positions"]

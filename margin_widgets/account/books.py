@@ -1,0 +1,221 @@
+"""From an account's state to the engine's arrays, with the names that belong to their numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from traitlets import TraitError
+
+from margin_widgets import engine
+from margin_widgets.account.positions import keys_of
+from margin_widgets.account.state import AccountState
+from margin_widgets.engine import Book, Ledger, Partition, Schedule
+from margin_widgets.engine.book import Floats, Ints
+from margin_widgets.venues import Contract, RuleError
+from margin_widgets.venues.rules import DOLLARS
+
+MODES = ("isolated", "cross", "configured")
+
+
+@dataclass(frozen=True)
+class Books:
+    """The arrays of one account state, and who is who in them.
+
+    Attributes
+    ----------
+    state : AccountState
+    symbols, assets, keys : tuple of str
+        Names along the S, A and N axes of the book.
+    contracts : tuple of Contract
+        One per symbol.
+    book : Book
+    marks : ndarray (S,)
+    warnings : tuple of str
+        What was assumed, and what is allowed but unusual.
+    """
+
+    state: AccountState
+    symbols: tuple[str, ...]
+    assets: tuple[str, ...]
+    keys: tuple[str, ...]
+    contracts: tuple[Contract, ...]
+    book: Book
+    marks: Floats
+    warnings: tuple[str, ...]
+
+    @cached_property
+    def partitions(self) -> dict[str, Partition]:
+        """The account's margin modes as partitions."""
+        by_settlement = self.state.venue.cross_pool == "settlement"
+        return {
+            "isolated": engine.isolated(self.book),
+            "cross": engine.cross(self.book, by_settlement=by_settlement),
+            "configured": engine.configured(self.book, by_settlement=by_settlement),
+        }
+
+    def ledger(self, mode: str, marks: Floats | None = None) -> Ledger:
+        """The account under one margin mode, at its own marks if none are given."""
+        return Ledger(self.book, self.partitions[mode], self.marks if marks is None else marks)
+
+    def pool_names(self, mode: str) -> tuple[str, ...]:
+        """Name of each pool: "cross" (or the settlement asset), or the position's key."""
+        partition = self.partitions[mode]
+        names = []
+        for pool, own in enumerate(partition.own):
+            members = np.flatnonzero(partition.pool == pool)
+            if own:
+                names.append(self.keys[int(members[0])])
+            elif self.state.venue.cross_pool == "settlement":
+                names.append(f"cross {self.assets[int(self.book.position_settle[members[0]])]}")
+            else:
+                names.append("cross")
+        return tuple(names)
+
+
+def keep_books(state: AccountState) -> Books:
+    """Check a state as a whole and lay it out in arrays.
+
+    Raises
+    ------
+    TraitError
+        Naming field, value and bound.
+    """
+    try:
+        return _keep_books(state)
+    except RuleError as error:
+        raise TraitError(str(error)) from error
+
+
+def _keep_books(state: AccountState) -> Books:
+    rules = state.venue
+    rows = state.positions
+    _one_leg_per_side(state)
+    symbols = tuple(dict.fromkeys([*(row.symbol for row in rows), *state.marks]))
+    held = {row.symbol for row in rows}
+    contracts = tuple(rules.contract(symbol) for symbol in symbols)
+    tables = [rules.tier_table(symbol) if symbol in held else () for symbol in symbols]
+    warnings: list[str] = []
+
+    entries = {row.symbol: row.entry_price for row in reversed(rows)}
+    assumed = [symbol for symbol in symbols if symbol not in state.marks]
+    warnings += [f"{symbol}: no mark given, its entry price is used" for symbol in assumed]
+    marks = np.array([state.marks.get(symbol, entries.get(symbol, 1.0)) for symbol in symbols])
+
+    settles = [str(contract.settle) for contract in contracts if contract.settle]
+    settles = [s for s, symbol in zip(settles, symbols, strict=True) if symbol in held]
+    assets = tuple(dict.fromkeys([rules.currency, *state.collateral, *settles]))
+    follows, factors = _asset_prices(state, symbols, contracts, assets)
+    place = {asset: number for number, asset in enumerate(assets)}
+    settle = np.array([place.get(str(one.settle), 0) for one in contracts], dtype=np.intp)
+    for symbol, contract, asset in zip(symbols, contracts, settle, strict=True):
+        if symbol in held and contract.kind == "linear" and follows[asset] >= 0:
+            raise TraitError(
+                f"symbol: {symbol} is linear but settles in {contract.settle}, whose price follows"
+                f" {symbols[follows[asset]]}; fix it with prices[{contract.settle!r}]"
+            )
+
+    symbol_place = {symbol: number for number, symbol in enumerate(symbols)}
+    symbol = np.array([symbol_place[row.symbol] for row in rows], dtype=np.intp)
+    multiplier = np.array([contract.multiplier for contract in contracts])
+    inverse = np.array([contract.kind == "inverse" for contract in contracts], dtype=bool)
+    entry = np.array([row.entry_price for row in rows])
+    leverage = np.array([row.leverage for row in rows])
+    size = np.array([row.quantity for row in rows]) * multiplier[symbol]
+    at_entry = np.abs(size) * np.where(inverse[symbol], 1 / entry, entry)
+    margin = np.array(
+        [
+            notional / row.leverage if row.margin is None else row.margin
+            for row, notional in zip(rows, at_entry, strict=True)
+        ]
+    )
+    haircuts = {**rules.haircuts, **state.haircuts}
+    book = Book(
+        inverse=inverse,
+        settle=settle,
+        tiers=Schedule.from_bands([[tier[:2] for tier in table] for table in tables]),
+        closing_fee=np.full(len(symbols), rules.closing_fee),
+        symbol=symbol,
+        size=size,
+        entry=entry,
+        leverage=leverage,
+        margin=margin,
+        isolated=np.array([row.margin_mode == "isolated" for row in rows], dtype=bool),
+        wallet=np.array([state.collateral.get(asset, 0.0) for asset in assets]),
+        asset_symbol=follows,
+        asset_price=factors,
+        haircuts=Schedule.from_bands([haircuts.get(asset, ()) for asset in assets]),
+        maintenance_at_entry=rules.maintenance_at == "entry",
+        triggers_at_equality=rules.trigger == "<=",
+        residual_returned=rules.residual == "returned",
+        liquidation_fee=rules.liquidation_fee,
+    )
+    keys = tuple(keys_of(rows))
+    warnings += _margins_above_wallet(book, assets)
+    warnings += _leverage_above_tier(state, keys, at_entry)
+    return Books(state, symbols, assets, keys, contracts, book, marks, tuple(warnings))
+
+
+def _one_leg_per_side(state: AccountState) -> None:
+    seen: set[tuple[str, str]] = set()
+    for row in state.positions:
+        if (row.symbol, row.side) in seen:
+            raise TraitError(
+                f"positions: {row.symbol} has two {row.side} legs; a symbol holds at most one long"
+                " and one short"
+            )
+        seen.add((row.symbol, row.side))
+
+
+def _asset_prices(
+    state: AccountState,
+    symbols: tuple[str, ...],
+    contracts: tuple[Contract, ...],
+    assets: tuple[str, ...],
+) -> tuple[Ints, Floats]:
+    """For each asset the symbol whose mark it follows (-1: none), and its price or factor."""
+    currency = state.venue.currency
+    first_on: dict[str, int] = {}
+    for number, contract in enumerate(contracts):
+        first_on.setdefault(str(contract.base), number)
+    follows = np.full(len(assets), -1, dtype=np.intp)
+    factors = np.ones(len(assets))
+    for number, asset in enumerate(assets):
+        if asset in state.prices:
+            factors[number] = state.prices[asset]
+        elif asset == currency or (asset in DOLLARS and currency in DOLLARS):
+            factors[number] = 1.0
+        elif asset in first_on:
+            follows[number] = first_on[asset]
+            factors[number] = state.prices.get(str(contracts[first_on[asset]].quote), 1.0)
+        else:
+            raise TraitError(
+                f"prices: no price for {asset!r}; set prices[{asset!r}], or a mark of a contract on it"
+                f" (marks known: {', '.join(symbols) or 'none'})"
+            )
+    return follows, factors
+
+
+def _margins_above_wallet(book: Book, assets: tuple[str, ...]) -> list[str]:
+    assigned = np.bincount(book.position_settle, book.margin, minlength=len(assets))
+    return [
+        f"assigned margin {assigned[number]:,.8g} {asset} is above the wallet"
+        f" {book.wallet[number]:,.8g} {asset}: isolated mode assumes the difference is lent"
+        for number, asset in enumerate(assets)
+        if assigned[number] > book.wallet[number] * (1 + 1e-12) + 1e-12
+    ]
+
+
+def _leverage_above_tier(
+    state: AccountState, keys: tuple[str, ...], notional: Floats
+) -> list[str]:
+    found = []
+    for row, key, size in zip(state.positions, keys, notional, strict=True):
+        tier = [tier for tier in state.venue.tier_table(row.symbol) if tier.floor <= size][-1]
+        if tier.max_leverage is not None and row.leverage > tier.max_leverage:
+            found.append(
+                f"{key}: leverage {row.leverage:g} is above {tier.max_leverage:g}, the most"
+                f" {state.venue.name} allows at a notional of {size:,.8g}"
+            )
+    return found

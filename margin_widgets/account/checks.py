@@ -1,0 +1,85 @@
+"""What a number may be: one place for the bounds, and for the words when one is broken."""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal
+from numbers import Real
+from typing import Any
+
+from traitlets import HasTraits, TraitError, TraitType
+
+LARGEST = 1e15
+"""Beyond this a double no longer resolves cents; whatever is meant, it is not an amount."""
+
+
+def number(
+    where: str,
+    content: object,
+    *,
+    above: float | None = None,
+    low: float | None = None,
+    high: float = LARGEST,
+    nonzero: bool = False,
+) -> float:
+    """Return a finite float within bounds.
+
+    Parameters
+    ----------
+    where : str
+        Names the field in the error.
+    content : object
+    above : float, optional
+        Exclusive lower bound.
+    low, high : float
+        Inclusive bounds; `low` is ``-high`` if not given.
+    nonzero : bool
+
+    Raises
+    ------
+    TraitError
+        Naming field, value and bound.
+    """
+    low = -high if low is None else low
+    if isinstance(content, bool) or not isinstance(content, (Real, Decimal)):
+        shown = "an empty value" if content in ("", None) else f"{content!r}"
+        raise TraitError(f"{where}: {shown} is not a number; {_bound(above, low, high, nonzero)}")
+    result = float(content)
+    within = (
+        math.isfinite(result)
+        and low <= result <= high
+        and (above is None or result > above)
+        and not (nonzero and result == 0)
+    )
+    if not within:
+        raise TraitError(f"{where}: {_shown(result)} {_bound(above, low, high, nonzero)}")
+    return result
+
+
+def _bound(above: float | None, low: float, high: float, nonzero: bool) -> str:
+    most = f"{high:g}".replace("e+", "e")
+    if nonzero:
+        return f"must not be zero, and at most {most} in size"
+    if above is not None:
+        return f"must be > {above:g} and at most {most}"
+    return f"must be between {low:g} and {high:g}".replace("e+", "e")
+
+
+def _shown(content: float) -> str:
+    return "NaN" if math.isnan(content) else f"{content:.12g}"
+
+
+class Number(TraitType[float, Any]):
+    """A finite float within bounds; `label` of the object is named in errors."""
+
+    info_text = "a finite number"
+
+    def __init__(self, default: float | None = 0.0, **kwargs: Any) -> None:
+        bounds = ("above", "low", "high", "nonzero")
+        self.bounds = {name: kwargs.pop(name) for name in bounds if name in kwargs}
+        super().__init__(default, **kwargs)
+
+    def validate(self, obj: HasTraits, content: object) -> float:
+        """Check against the bounds."""
+        where = " ".join(part for part in (getattr(obj, "label", ""), self.name or "") if part)
+        return number(where, content, **self.bounds)

@@ -1,0 +1,231 @@
+"""Both margin modes against one price or a common move, through liquidation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from margin_widgets.account.books import MODES, Books
+from margin_widgets.account.checks import number
+from margin_widgets.engine import sweep
+from margin_widgets.engine.book import Floats
+from margin_widgets.engine.sweep import SweepSeries
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class LiquidationEvent:
+    """A pool closed on the way from the present marks.
+
+    Attributes
+    ----------
+    x : float
+        Price, or common relative move, at the trigger.
+    pool : str
+    positions : tuple of str
+        Keys of the positions closed.
+    equity_before, equity_after : float
+        Equity of the account on both sides of the jump.
+    pool_equity : float
+        What the pool still held at the trigger.
+    returned, fee : float
+        What of it came back to the account, and the liquidation fee.
+    bankruptcy_x : float or None
+        Where the pool's equity would have been zero.
+    """
+
+    x: float
+    pool: str
+    positions: tuple[str, ...]
+    equity_before: float
+    equity_after: float
+    pool_equity: float
+    returned: float
+    fee: float
+    bankruptcy_x: float | None
+
+
+@dataclass(frozen=True, eq=False)
+class ModeCurve:
+    """One margin mode along a curve; arrays are aligned with `Curve.x`."""
+
+    curve: Curve
+    mode: str
+    series: SweepSeries
+
+    @property
+    def equity(self) -> Floats:
+        """Equity of the account; flat in pools that were liquidated."""
+        return self.series.equity
+
+    @property
+    def maintenance(self) -> Floats:
+        """Maintenance margin of the pools that stand."""
+        return self.series.maintenance
+
+    @property
+    def margin_ratio(self) -> Floats:
+        """Highest maintenance over margin balance of the pools that stand; NaN if none does."""
+        return self.series.margin_ratio
+
+    @cached_property
+    def events(self) -> tuple[LiquidationEvent, ...]:
+        """Liquidations in the range, the nearest to the present first."""
+        books = self.curve.books
+        names = books.pool_names(self.mode)
+        partition = books.partitions[self.mode]
+        return tuple(
+            LiquidationEvent(
+                x=self.curve.x_of(event.u),
+                pool=names[event.pool],
+                positions=tuple(
+                    books.keys[member] for member in np.flatnonzero(partition.pool == event.pool)
+                ),
+                equity_before=event.equity_before,
+                equity_after=event.equity_after,
+                pool_equity=event.pool_equity,
+                returned=event.returned,
+                fee=event.fee,
+                bankruptcy_x=(
+                    None if math.isnan(event.bankruptcy_u) else self.curve.x_of(event.bankruptcy_u)
+                ),
+            )
+            for event in self.series.events
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """Equity, maintenance and ratio of every margin mode along one axis.
+
+    Attributes
+    ----------
+    books : Books
+    symbol : str or None
+        The symbol that moves; None for a common move of all marks.
+    mark : float
+        Present place on the axis: the mark, or 0.
+    x : ndarray (M,)
+        Ascending prices, or relative moves. Every trigger in the range appears twice: of two equal
+        entries the one nearer to the mark is before the liquidation, the other after.
+    isolated, cross, configured : ModeCurve
+    """
+
+    books: Books
+    symbol: str | None
+    mark: float
+    x: Floats
+    series: tuple[SweepSeries, ...]
+
+    def x_of(self, u: float) -> float:
+        """Place on the axis of a factor on the moved marks."""
+        return u - 1.0 if self.symbol is None else u * self.mark
+
+    def _mode(self, mode: str) -> ModeCurve:
+        return ModeCurve(self, mode, self.series[MODES.index(mode)])
+
+    @cached_property
+    def isolated(self) -> ModeCurve:
+        """Every position alone with its own margin."""
+        return self._mode("isolated")
+
+    @cached_property
+    def cross(self) -> ModeCurve:
+        """Everything supports everything."""
+        return self._mode("cross")
+
+    @cached_property
+    def configured(self) -> ModeCurve:
+        """The account as its positions' margin modes say."""
+        return self._mode("configured")
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row per x, equity, maintenance and ratio of both modes as columns."""
+        import pandas as pd
+
+        columns: dict[str, Floats] = {"shock" if self.symbol is None else "price": self.x}
+        for curve in (self.isolated, self.cross):
+            columns[f"{curve.mode}_equity"] = curve.equity
+            columns[f"{curve.mode}_maintenance"] = curve.maintenance
+            columns[f"{curve.mode}_margin_ratio"] = curve.margin_ratio
+        return pd.DataFrame(columns)
+
+
+def trace(
+    books: Books,
+    symbol: str | None,
+    low: float | None,
+    high: float | None,
+    points: int,
+    marks: Mapping[str, float] | None,
+) -> Curve:
+    """Compute the curve; `Account.curve` says what the arguments mean."""
+    present = books.marks
+    if marks:
+        place = {name: index for index, name in enumerate(books.symbols)}
+        present = present.copy()
+        for name, mark in marks.items():
+            if name not in place:
+                raise KeyError(f"marks[{name!r}]: no such symbol in this account")
+            present[place[name]] = number(f"marks[{name!r}]", mark, above=0.0)
+    moved = None if symbol is None else books.symbols.index(symbol)
+    base = 1.0 if moved is None else float(present[moved])
+    if low is None or high is None:
+        wide = default_range(books, symbol)
+        low = wide[0] if low is None else low
+        high = wide[1] if high is None else high
+    smallest = -1.0 if moved is None else 0.0
+    low = number("low", low, above=smallest)
+    high = number("high", high, above=low)
+    offset = 1.0 if moved is None else 0.0
+    ledgers = [books.ledger(mode, present) for mode in MODES]
+    swept = sweep(
+        ledgers, (low + offset) / base, (high + offset) / base, symbol=moved, points=points
+    )
+    x = swept.u - 1.0 if moved is None else swept.u * base
+    return Curve(books, symbol, 0.0 if moved is None else base, x, swept.series)
+
+
+def default_range(books: Books, symbol: str | None) -> tuple[float, float]:
+    """A range that shows the present and the first liquidation of each mode on both sides."""
+    below, above = [], []
+    for mode in ("isolated", "cross"):
+        ledger = books.ledger(mode)
+        if symbol is None:
+            lower, upper = ledger.common_triggers.lower, ledger.common_triggers.upper
+        else:
+            mine = ledger.book.symbol == books.symbols.index(symbol)
+            mark = books.marks[books.symbols.index(symbol)]
+            lower = ledger.liquidation_prices.lower[mine] / mark
+            upper = ledger.liquidation_prices.upper[mine] / mark
+        if not np.isnan(lower).all() and len(lower):
+            below.append(float(np.nanmax(lower)))
+        if not np.isnan(upper).all() and len(upper):
+            above.append(float(np.nanmin(upper)))
+    down = min(1.45 * (1 - min(below)), 0.95) if below else 0.0
+    up = min(1.45 * (max(above) - 1), 2.0) if above else 0.0
+    widest = max(down, up)
+    down, up = max(down, widest / 2, 0.02), max(up, widest / 2, 0.02)
+    if not widest:
+        down = up = 0.5
+    step = _round_step(down + up)
+    low = max(-0.95, -math.ceil(down / step - 1e-9) * step)
+    high = math.ceil(up / step - 1e-9) * step
+    if symbol is None:
+        return low, high
+    mark = float(books.marks[books.symbols.index(symbol)])
+    return mark * (1 + low), mark * (1 + high)
+
+
+def _round_step(width: float) -> float:
+    """A round step of 1, 2 or 5 that divides a width into about six."""
+    rough = width / 6
+    power = 10.0 ** math.floor(math.log10(rough))
+    return next(m * power for m in (1, 2, 5, 10) if m * power >= rough * 0.999)

@@ -1,0 +1,81 @@
+"""Numbers as people read them: one place for every format on screen and in sentences."""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal
+
+MINUS = "\N{MINUS SIGN}"
+NO_VALUE = "\N{EN DASH}"
+
+
+def plain(value: float | None, decimals: int | None = None) -> str:
+    """Thousands separated, at most `decimals` digits (all that carry meaning if None), true minus.
+
+    >>> plain(100000.0), plain(-0.5), plain(1234.5678, 2)
+    ('100,000', '−0.5', '1,234.57')
+    """
+    if value is None or not math.isfinite(value):
+        return NO_VALUE
+    if decimals is None:
+        text = f"{value:,.10g}" if abs(value) >= 1e-4 or value == 0 else f"{value:.10g}"
+        if "e" in text and abs(value) < 1e15:
+            text = f"{value:,.12f}".rstrip("0").rstrip(".")
+    else:
+        text = f"{value:,.{decimals}f}"
+        if "." in text:
+            text = text.rstrip("0").rstrip(".")
+    if text == "-0":
+        text = "0"
+    return text.replace("-", MINUS)
+
+
+def amount(value: float | None, decimals: int = 2) -> str:
+    """Money with fixed decimals.
+
+    >>> amount(10000), amount(-1234.5)
+    ('10,000.00', '−1,234.50')
+    """
+    if value is None or not math.isfinite(value):
+        return NO_VALUE
+    text = f"{value:,.{decimals}f}"
+    if text.strip("-0.,") == "":
+        text = text.lstrip("-")
+    return text.replace("-", MINUS)
+
+
+def price(value: float | None, tick: float | None = None) -> str:
+    """A price on its tick; without one, about six significant digits and at least cents above 1.
+
+    >>> price(90452.2613, 0.1), price(80804.0201), price(0.00001234)
+    ('90,452.3', '80,804.02', '0.00001234')
+    """
+    if value is None or not math.isfinite(value):
+        return NO_VALUE
+    text = amount(value, price_decimals(value, tick))
+    return text.rstrip("0").rstrip(".") if tick is None and abs(value) < 1 else text
+
+
+def price_decimals(value: float, tick: float | None = None) -> int:
+    """How many decimals a price is shown with."""
+    if tick:
+        exponent = Decimal(repr(tick)).normalize().as_tuple().exponent
+        return max(0, -exponent) if isinstance(exponent, int) else 0
+    if value == 0:
+        return 2
+    magnitude = math.floor(math.log10(abs(value)))
+    return min(12, max(2, 5 - magnitude))
+
+
+def percent(value: float | None, digits: int = 2, *, sign: bool = False) -> str:
+    """A fraction as per cent.
+
+    >>> percent(-0.0909, sign=True), percent(0.1, 1)
+    ('−9.09 %', '10.0 %')
+    """
+    if value is None or not math.isfinite(value):
+        return NO_VALUE
+    text = f"{100 * value:{'+' if sign else ''},.{digits}f}"
+    if text.strip("+-0.,") == "":
+        text = text.lstrip("+-")
+    return text.replace("-", MINUS) + "\N{NO-BREAK SPACE}%"

@@ -1,0 +1,100 @@
+"""Traits that map names to numbers and can be edited item by item."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from typing import Any
+
+from traitlets import HasTraits, TraitError, TraitType, Undefined
+
+
+class LiveMapping(MutableMapping[str, Any]):
+    """The present content of a mapping trait; assigning an item edits the model.
+
+    It always shows the model as it is now, however long a reference to it is kept.
+    """
+
+    def __init__(self, owner: HasTraits, name: str) -> None:
+        self._owner, self._name = owner, name
+
+    def _content(self) -> dict[str, Any]:
+        content: dict[str, Any] = self._owner._trait_values[self._name]
+        return content
+
+    def __getitem__(self, key: str) -> Any:
+        return self._content()[key]
+
+    def __setitem__(self, key: str, item: Any) -> None:
+        setattr(self._owner, self._name, {**self._content(), key: item})
+
+    def __delitem__(self, key: str) -> None:
+        if key not in self._content():
+            raise KeyError(key)
+        setattr(self._owner, self._name, {k: v for k, v in self._content().items() if k != key})
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._content())
+
+    def __len__(self) -> int:
+        return len(self._content())
+
+    def update(self, *args: Any, **kwargs: Any) -> None:
+        """Assign several items as one edit."""
+        setattr(self._owner, self._name, {**self._content(), **dict(*args, **kwargs)})
+
+    def copy(self) -> dict[str, Any]:
+        """Return the content as a plain dict."""
+        return dict(self._content())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Mapping) and self._content() == dict(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return repr(self._content())
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self)
+
+
+class Keyed(TraitType[Any, Any]):
+    """A mapping of names to checked items, read as a `LiveMapping`.
+
+    Parameters
+    ----------
+    check : callable
+        ``check(where, item)`` returns the item as kept, or raises `TraitError`.
+    """
+
+    info_text = "a mapping of names to numbers"
+
+    def __init__(self, check: Callable[[str, Any], Any], **kwargs: Any) -> None:
+        self.check = check
+        super().__init__(**kwargs)
+
+    def default(self, obj: Any = None) -> Any:
+        """An empty mapping."""
+        return {}
+
+    def get(self, obj: HasTraits, cls: Any = None) -> Any:
+        """Return the live view."""
+        assert self.name is not None
+        if self.name not in obj._trait_values:
+            obj._trait_values[self.name] = {}
+        return LiveMapping(obj, self.name)
+
+    def set(self, obj: HasTraits, content: Any) -> None:
+        """Check every item, keep a copy, notify with plain dicts."""
+        assert self.name is not None
+        if content is None or not isinstance(content, Mapping):
+            raise TraitError(f"{self.name}: {content!r} is not a mapping of names to numbers")
+        new: dict[str, Any] = {}
+        for key, item in content.items():
+            if not isinstance(key, str) or not key.strip():
+                raise TraitError(f"{self.name}: {key!r} is not a name")
+            new[key] = self.check(f"{self.name}[{key!r}]", item)
+        old = obj._trait_values.get(self.name, Undefined)
+        if old is Undefined or old != new or list(old) != list(new):
+            obj._trait_values[self.name] = new
+            obj._notify_trait(self.name, {} if old is Undefined else dict(old), dict(new))

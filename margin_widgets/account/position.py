@@ -1,0 +1,137 @@
+"""One position as a person edits it."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Any
+
+from traitlets import HasTraits, TraitError, TraitType, Unicode
+
+from margin_widgets.account.checks import Number
+from margin_widgets.venues.rules import did_you_mean
+
+if TYPE_CHECKING:
+    from margin_widgets.account.account import Account
+
+MARGIN_MODES = ("cross", "isolated")
+FIELDS = ("symbol", "quantity", "entry_price", "leverage", "margin", "margin_mode")
+_ids = itertools.count(1)
+
+
+class MarginMode(TraitType[str, Any]):
+    """Either margin mode; anything else is named in the error."""
+
+    default_value = "cross"
+    info_text = "'cross' or 'isolated'"
+
+    def validate(self, obj: HasTraits, content: object) -> str:
+        """Check the choice."""
+        if content not in MARGIN_MODES:
+            hint = did_you_mean(str(content), MARGIN_MODES)
+            where = f"{getattr(obj, 'label', '')} margin_mode".strip()
+            raise TraitError(f"{where}: {content!r} must be 'cross' or 'isolated'{hint}")
+        return str(content)
+
+
+class SymbolName(TraitType[str, Any]):
+    """A symbol: text from outside, kept as it is."""
+
+    default_value = ""
+    info_text = "a symbol"
+
+    def validate(self, obj: HasTraits, content: object) -> str:
+        """Refuse what is empty or not text."""
+        if not isinstance(content, str) or not content.strip():
+            raise TraitError(f"symbol: {content!r} must be a name, not empty")
+        return content.strip()
+
+
+class Position(HasTraits):
+    """A position in one contract.
+
+    Parameters
+    ----------
+    symbol : str
+    quantity : float
+        Signed: positive is long, negative short. In coin for linear contracts, in contracts for
+        inverse ones. Not zero.
+    entry_price : float
+        Average open price, > 0.
+    leverage : float
+        Setting that divides the notional into initial margin, > 0. In cross margin it only changes
+        what is reserved; in isolated margin it sets the margin assigned at entry.
+    margin : float, optional
+        Margin assigned in isolated mode, in the settlement asset, >= 0. None: the initial margin
+        at entry.
+    margin_mode : {"cross", "isolated"}
+        Mode in which the position is really held.
+
+    Raises
+    ------
+    TraitError
+        Naming field, value and bound.
+
+    Examples
+    --------
+    >>> Position("BTCUSDT", quantity=0.5, entry_price=100_000, leverage=10).side
+    'long'
+    """
+
+    symbol = SymbolName(help="name of the contract")
+    quantity = Number(1.0, nonzero=True, help="signed size: coin (linear) or contracts (inverse)")
+    entry_price = Number(1.0, above=0.0, help="average open price")
+    leverage = Number(10.0, above=0.0, high=1000.0, help="leverage setting")
+    margin = Number(
+        None, low=0.0, allow_none=True, help="margin assigned in isolated mode; None: at entry"
+    )
+    margin_mode = MarginMode(help="'cross' or 'isolated'")
+    label = Unicode("", help="how errors call this position")
+
+    _account: Account | None = None
+
+    def __init__(
+        self,
+        symbol: str,
+        quantity: float,
+        entry_price: float,
+        leverage: float = 10.0,
+        margin: float | None = None,
+        margin_mode: str = "cross",
+        **unknown: Any,
+    ) -> None:
+        for name in unknown:
+            raise TypeError(f"Position: unknown argument {name!r}{did_you_mean(name, FIELDS)}")
+        self.id = f"p{next(_ids)}"
+        super().__init__()
+        self.label = symbol if isinstance(symbol, str) else ""
+        for name, content in zip(
+            FIELDS, (symbol, quantity, entry_price, leverage, margin, margin_mode), strict=True
+        ):
+            setattr(self, name, content)
+
+    @property
+    def side(self) -> str:
+        """'long' or 'short', from the sign of the quantity."""
+        return "long" if self.quantity > 0 else "short"
+
+    @property
+    def key(self) -> str:
+        """Key in its account: the symbol, with the side where the symbol has two legs."""
+        return self._account.positions.key_of(self) if self._account else self.symbol
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as plain data."""
+        return {name: getattr(self, name) for name in FIELDS}
+
+    def notify_change(self, change: Any) -> None:
+        """Hand changes to the account, which notifies once its transaction is sound."""
+        if change["name"] == "symbol":
+            self.label = change["new"]
+        if self._account is not None and change["name"] in FIELDS:
+            self._account._changed(self, change)
+        else:
+            super().notify_change(change)
+
+    def __repr__(self) -> str:
+        parts = ", ".join(f"{name}={getattr(self, name)!r}" for name in FIELDS[1:])
+        return f"Position({self.symbol!r}, {parts})"

@@ -1,0 +1,535 @@
+"""What an account is worth and owes under one margin mode: an immutable report."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from margin_widgets.account import formatting as fmt
+from margin_widgets.account.books import Books
+from margin_widgets.engine import Ledger
+from margin_widgets.engine.book import Floats
+from margin_widgets.engine.liquidation import stands
+from margin_widgets.engine.valuation import count_as_margin
+from margin_widgets.venues.rules import did_you_mean
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+POSITION_FIGURES = (
+    "notional",
+    "unrealized_pnl",
+    "margin",
+    "initial_margin",
+    "maintenance_margin",
+    "margin_ratio",
+    "liquidation_price",
+    "bankruptcy_price",
+    "distance",
+    "liquidation_shock",
+)
+ACCOUNT_FIGURES = (
+    "equity",
+    "margin_balance",
+    "wallet_balance",
+    "unrealized_pnl",
+    "initial_margin",
+    "maintenance_margin",
+    "available",
+    "margin_ratio",
+    "effective_leverage",
+    "collateral_utilization",
+    "liquidation_shock",
+    "worst_loss",
+)
+
+
+@dataclass(frozen=True)
+class PoolReport:
+    """One pool: who is in it, what it holds and what it must hold.
+
+    Attributes
+    ----------
+    name : str
+        "cross" (or with the settlement asset), or the key of an isolated position.
+    positions : tuple of str
+    equity, margin_balance, maintenance_margin : float
+        In the account's currency.
+    margin_ratio : float or None
+        Maintenance over margin balance; None if there is no positive balance.
+    liquidation_shocks : (float or None, float or None)
+        Common relative moves of all marks, down and up, that liquidate it.
+    status : {"ok", "below maintenance"}
+    """
+
+    name: str
+    positions: tuple[str, ...]
+    equity: float
+    margin_balance: float
+    maintenance_margin: float
+    margin_ratio: float | None
+    liquidation_shocks: tuple[float | None, float | None]
+    status: str
+
+
+@dataclass(frozen=True)
+class CollateralNeed:
+    """Equity that pools must hold now to stand exactly at maintenance after a common move."""
+
+    total: float
+    by_pool: Mapping[str, float]
+
+
+@dataclass(frozen=True, eq=False)
+class MarginReport:
+    """One account under one margin mode at its present marks. Amounts in `currency`.
+
+    Built by `Account`; every figure is computed when first asked for and kept.
+
+    Attributes
+    ----------
+    mode : {"isolated", "cross", "configured"}
+    books : Books
+    """
+
+    mode: str
+    books: Books
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The engine's arrays behind the report."""
+        return self.books.ledger(self.mode)
+
+    @property
+    def currency(self) -> str:
+        """Valuation currency of all amounts."""
+        return self.books.state.venue.currency
+
+    @property
+    def rules(self) -> str:
+        """Rule set, version and date."""
+        return self.books.state.venue.label
+
+    # -- the account ------------------------------------------------------------------------
+
+    @cached_property
+    def equity(self) -> float:
+        """Market value of everything: collateral and unrealised profit, before haircuts."""
+        figures = self.ledger.valuation
+        return float(figures.idle + figures.equity.sum())
+
+    @cached_property
+    def margin_balance(self) -> float:
+        """Equity after haircuts, idle collateral included."""
+        return float(self.ledger.valuation.margin_balance.sum()) + self._idle_counted
+
+    @cached_property
+    def wallet_balance(self) -> float:
+        """Collateral at market value, without unrealised profit."""
+        return float((self.books.book.wallet * self._asset_prices).sum())
+
+    @cached_property
+    def unrealized_pnl(self) -> float:
+        """Unrealised profit of all positions."""
+        return float(self.ledger.valuation.unrealized_pnl.sum())
+
+    @cached_property
+    def initial_margin(self) -> float:
+        """Initial margin: at entry in isolated pools, at mark in shared ones."""
+        return float(self.ledger.valuation.initial.sum())
+
+    @cached_property
+    def maintenance_margin(self) -> float:
+        """Maintenance margin of all positions."""
+        return float(self.ledger.valuation.maintenance.sum())
+
+    @cached_property
+    def available(self) -> float:
+        """What new positions may use: balance less initial margin and order margin, at least 0.
+
+        Isolated pools lend nothing: there it is the idle collateral.
+        """
+        partition, figures = self.ledger.partition, self.ledger.valuation
+        shared = ~partition.own
+        reserved = partition.sum_by_pool(figures.initial)
+        free = float((figures.margin_balance - reserved)[shared].sum()) + self._idle_counted
+        return max(0.0, free - self.books.state.order_margin)
+
+    @cached_property
+    def idle(self) -> float:
+        """Market value of collateral that backs no position."""
+        return float(self.ledger.valuation.idle)
+
+    @cached_property
+    def margin_ratio(self) -> float | None:
+        """Maintenance over margin balance of the pool nearest to liquidation (at 1).
+
+        None if that pool has no positive balance; 0 without positions.
+        """
+        return _highest([pool.margin_ratio for pool in self.pools])
+
+    @cached_property
+    def effective_leverage(self) -> float | None:
+        """Notional of all positions over equity; None without equity."""
+        gross = float(self.ledger.valuation.notional.sum())
+        return gross / self.equity if self.equity > 0 else None
+
+    @cached_property
+    def collateral_utilization(self) -> float | None:
+        """Initial and order margin over the margin value of the collateral; None without any."""
+        counted = count_as_margin(self.books.book, self.books.book.wallet) * self._asset_prices
+        used = self.initial_margin + self.books.state.order_margin
+        return used / float(counted.sum()) if counted.sum() > 0 else None
+
+    @cached_property
+    def liquidation_shocks(self) -> tuple[float | None, float | None]:
+        """First common relative move of all marks, down and up, that liquidates a pool."""
+        shocks = self.ledger.liquidation_shocks
+        return _extreme(shocks.lower, np.fmax), _extreme(shocks.upper, np.fmin)
+
+    @cached_property
+    def liquidation_shock(self) -> float | None:
+        """The nearer of `liquidation_shocks`; None if no common move liquidates."""
+        return _nearer(self.liquidation_shocks)
+
+    @cached_property
+    def worst_loss(self) -> float:
+        """Equity of the pools that hold positions: what liquidations can take if nothing returns."""
+        occupied = self.ledger.partition.occupied
+        return float(self.ledger.valuation.equity[occupied].sum())
+
+    @cached_property
+    def status(self) -> str:
+        """'below maintenance' if any pool is, else 'ok'."""
+        return "ok" if self._pool_stands.all() else "below maintenance"
+
+    @cached_property
+    def pools(self) -> tuple[PoolReport, ...]:
+        """Every pool with positions."""
+        partition, figures = self.ledger.partition, self.ledger.valuation
+        shocks = self.ledger.liquidation_shocks
+        found = []
+        for pool, name in enumerate(self.books.pool_names(self.mode)):
+            members = np.flatnonzero(partition.pool == pool)
+            required = float(figures.requirement[pool])
+            balance = float(figures.margin_balance[pool])
+            found.append(
+                PoolReport(
+                    name=name,
+                    positions=tuple(self.books.keys[member] for member in members),
+                    equity=float(figures.equity[pool]),
+                    margin_balance=balance,
+                    maintenance_margin=required,
+                    margin_ratio=required / balance if balance > 0 else None,
+                    liquidation_shocks=(
+                        _optional(shocks.lower[pool]),
+                        _optional(shocks.upper[pool]),
+                    ),
+                    status="ok" if self._pool_stands[pool] else "below maintenance",
+                )
+            )
+        return tuple(found)
+
+    # -- the positions ----------------------------------------------------------------------
+
+    @cached_property
+    def positions(self) -> PositionReports:
+        """Figures of each position, keyed as `Account.positions`."""
+        return PositionReports(self)
+
+    def column(self, figure: str) -> Floats:
+        """One figure of all positions (N,); NaN where there is none.
+
+        Raises
+        ------
+        KeyError
+            If there is no such figure.
+        """
+        if figure not in POSITION_FIGURES:
+            raise KeyError(f"no figure {figure!r}{did_you_mean(figure, POSITION_FIGURES)}")
+        return self._columns(figure)
+
+    def _columns(self, figure: str) -> Floats:
+        ledger, figures = self.ledger, self.ledger.valuation
+        pool = ledger.partition.pool
+        mark = ledger.marks[ledger.book.symbol]
+        if figure == "liquidation_price":
+            return ledger.liquidation_prices.nearest(mark)
+        if figure == "bankruptcy_price":
+            return ledger.bankruptcy_prices
+        if figure == "distance":
+            return np.abs(mark - ledger.liquidation_prices.nearest(mark)) / mark
+        if figure == "liquidation_shock":
+            return ledger.liquidation_shocks.nearest(0.0)[pool]
+        if figure == "margin_ratio":
+            balance = figures.margin_balance
+            with np.errstate(all="ignore"):
+                ratio = np.where(balance > 0, figures.requirement / balance, np.nan)
+            return ratio[pool]
+        if figure == "margin":
+            assigned = ledger.book.margin * self._asset_prices[ledger.book.position_settle]
+            return np.where(ledger.partition.own[pool], assigned, figures.initial)
+        source = {
+            "notional": figures.notional,
+            "unrealized_pnl": figures.unrealized_pnl,
+            "initial_margin": figures.initial,
+            "maintenance_margin": figures.maintenance,
+        }
+        return source[figure]
+
+    # -- what if ----------------------------------------------------------------------------
+
+    def collateral_to_survive(self, shock: float) -> CollateralNeed:
+        """Equity each pool needs now to stand exactly at maintenance after a common move.
+
+        Parameters
+        ----------
+        shock : float
+            Relative move of all marks, e.g. -0.3; above -1.
+
+        Notes
+        -----
+        Loss plus maintenance margin at the moved marks, in the account's currency, for collateral
+        without haircut whose price does not move.
+        """
+        if not shock > -1:
+            raise ValueError(f"shock: {shock} must be > -1")
+        moved = self.books.ledger(self.mode, self.books.marks * (1 + shock)).valuation
+        partition = self.ledger.partition
+        needed = moved.requirement - partition.sum_by_pool(moved.unrealized_pnl)
+        names = self.books.pool_names(self.mode)
+        by_pool = {name: float(need) for name, need in zip(names, needed, strict=True)}
+        return CollateralNeed(float(needed.sum()), by_pool)
+
+    # -- out --------------------------------------------------------------------------------
+
+    def figures(self) -> dict[str, float | None]:
+        """All figures of the account by name."""
+        return {name: getattr(self, name) for name in ACCOUNT_FIGURES}
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row per position (index: its key), one column per figure."""
+        import pandas as pd
+
+        state = self.books.state
+        frame = pd.DataFrame(
+            {
+                "symbol": [row.symbol for row in state.positions],
+                "side": [row.side for row in state.positions],
+                "quantity": [row.quantity for row in state.positions],
+                "entry_price": [row.entry_price for row in state.positions],
+                "mark": self.ledger.marks[self.ledger.book.symbol],
+                **{name: self.column(name) for name in POSITION_FIGURES},
+            },
+            index=pd.Index(self.books.keys, name="position"),
+        )
+        return frame
+
+    def _repr_html_(self) -> str:
+        from margin_widgets.account.summary import report_html
+
+        return report_html(self)
+
+    def __repr__(self) -> str:
+        shock = fmt.percent(self.liquidation_shock, sign=True)
+        return (
+            f"MarginReport({self.mode}: equity {fmt.amount(self.equity)} {self.currency},"
+            f" maintenance {fmt.amount(self.maintenance_margin)},"
+            f" liquidation at {shock} common move)"
+        )
+
+    # -- parts ------------------------------------------------------------------------------
+
+    @cached_property
+    def _asset_prices(self) -> Floats:
+        return self.books.book.asset_prices(self.ledger.marks)
+
+    @cached_property
+    def _idle_counted(self) -> float:
+        counted = count_as_margin(self.books.book, self.ledger.partition.idle)
+        return float((counted * self._asset_prices).sum())
+
+    @cached_property
+    def _pool_stands(self) -> Any:
+        figures = self.ledger.valuation
+        surplus = figures.margin_balance - figures.requirement
+        return stands(self.books.book, surplus) | ~self.ledger.partition.occupied
+
+
+class PositionReports(Mapping[str, "PositionReport"]):
+    """Reports of positions by key; a symbol alone is enough where it has one leg."""
+
+    def __init__(self, report: MarginReport) -> None:
+        self._report = report
+
+    def __getitem__(self, key: str | int) -> PositionReport:
+        keys = self._report.books.keys
+        if isinstance(key, int):
+            return PositionReport(self._report, range(len(keys))[key])
+        if key in keys:
+            return PositionReport(self._report, keys.index(key))
+        symbol, _, side = key.rpartition(":")
+        for number, row in enumerate(self._report.books.state.positions):
+            if row.symbol == symbol and row.side == side:
+                return PositionReport(self._report, number)
+        legs = [one for one in keys if one.rpartition(":")[0] == key]
+        hint = f": use {' or '.join(map(repr, legs))}" if legs else did_you_mean(key, keys)
+        raise KeyError(f"no position {key!r}{hint}")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._report.books.keys)
+
+    def __len__(self) -> int:
+        return len(self._report.books.keys)
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self)
+
+    def __repr__(self) -> str:
+        return f"{{{', '.join(f'{key!r}: …' for key in self)}}}"
+
+
+@dataclass(frozen=True, eq=False)
+class PositionReport:
+    """Figures of one position; amounts in the account's currency, prices in its quote currency."""
+
+    report: MarginReport
+    index: int
+
+    def _figure(self, name: str) -> float:
+        return float(self.report.column(name)[self.index])
+
+    @property
+    def key(self) -> str:
+        """Key of the position."""
+        return self.report.books.keys[self.index]
+
+    @property
+    def symbol(self) -> str:
+        """Contract."""
+        return self.report.books.state.positions[self.index].symbol
+
+    @property
+    def side(self) -> str:
+        """'long' or 'short'."""
+        return self.report.books.state.positions[self.index].side
+
+    @property
+    def pool(self) -> str:
+        """Name of the pool it is in."""
+        pool = int(self.report.ledger.partition.pool[self.index])
+        return self.report.books.pool_names(self.report.mode)[pool]
+
+    @property
+    def mark(self) -> float:
+        """Present mark price."""
+        return float(self.report.ledger.marks[self.report.books.book.symbol[self.index]])
+
+    @property
+    def notional(self) -> float:
+        """Size at the mark."""
+        return self._figure("notional")
+
+    @property
+    def unrealized_pnl(self) -> float:
+        """Profit at the mark."""
+        return self._figure("unrealized_pnl")
+
+    @property
+    def margin(self) -> float:
+        """Margin assigned (isolated), or initial margin reserved (shared pool)."""
+        return self._figure("margin")
+
+    @property
+    def initial_margin(self) -> float:
+        """Notional over leverage: at entry if isolated, at mark if shared."""
+        return self._figure("initial_margin")
+
+    @property
+    def maintenance_margin(self) -> float:
+        """Own maintenance margin."""
+        return self._figure("maintenance_margin")
+
+    @property
+    def margin_ratio(self) -> float | None:
+        """Ratio of its pool; None if the pool has no positive balance."""
+        return _optional(self._figure("margin_ratio"))
+
+    @property
+    def liquidation_prices(self) -> tuple[float | None, float | None]:
+        """Prices of its symbol below and above the mark that liquidate its pool."""
+        triggers = self.report.ledger.liquidation_prices
+        return _optional(triggers.lower[self.index]), _optional(triggers.upper[self.index])
+
+    @property
+    def liquidation_price(self) -> float | None:
+        """The nearer of `liquidation_prices`; None if no positive price liquidates."""
+        return _optional(self._figure("liquidation_price"))
+
+    @property
+    def bankruptcy_price(self) -> float | None:
+        """Price of its symbol at which its pool has no equity."""
+        return _optional(self._figure("bankruptcy_price"))
+
+    @property
+    def distance(self) -> float | None:
+        """Relative distance from mark to liquidation price."""
+        return _optional(self._figure("distance"))
+
+    @property
+    def liquidation_shock(self) -> float | None:
+        """Common move of all marks that liquidates its pool."""
+        return _optional(self._figure("liquidation_shock"))
+
+    @property
+    def status(self) -> str:
+        """'ok' or 'below maintenance', of its pool."""
+        pool = int(self.report.ledger.partition.pool[self.index])
+        return "ok" if self.report._pool_stands[pool] else "below maintenance"
+
+    @property
+    def condition(self) -> str:
+        """What the liquidation price takes for granted: the marks of the pool's other symbols."""
+        ledger, books = self.report.ledger, self.report.books
+        together = ledger.partition.pool == ledger.partition.pool[self.index]
+        own = ledger.book.symbol[self.index]
+        others = dict.fromkeys(int(s) for s in ledger.book.symbol[together] if s != own)
+        if not others:
+            return ""
+        stays = [
+            f"{books.symbols[s]} stays at"
+            f" {fmt.price(float(ledger.marks[s]), books.contracts[s].tick)}"
+            for s in others
+        ]
+        shown = stays if len(stays) <= 3 else [*stays[:2], f"{len(stays) - 2} other marks stay"]
+        return f"if {' and '.join(shown)}"
+
+    def __repr__(self) -> str:
+        return (
+            f"PositionReport({self.key} {self.report.mode}: notional {fmt.amount(self.notional)},"
+            f" liquidation price {fmt.price(self.liquidation_price)})"
+        )
+
+
+def _optional(content: float) -> float | None:
+    return None if math.isnan(content) else float(content)
+
+
+def _extreme(values: Floats, choose: Any) -> float | None:
+    return _optional(float(choose.reduce(values, initial=np.nan)))
+
+
+def _nearer(pair: tuple[float | None, float | None]) -> float | None:
+    given = [one for one in pair if one is not None]
+    return min(given, key=abs) if given else None
+
+
+def _highest(ratios: list[float | None]) -> float | None:
+    if any(ratio is None for ratio in ratios):
+        return None
+    return max((ratio for ratio in ratios if ratio is not None), default=0.0)

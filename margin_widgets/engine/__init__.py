@@ -1,0 +1,33 @@
+"""What margin is: immutable arrays and pure functions over them, NumPy only.
+
+Read in this order: `book` (what an account holds), `partition` (who shares collateral with whom:
+the whole difference between isolated and cross), `valuation` (figures at given marks), `ray` (the
+same figures as exact functions of one moved price), `liquidation` (where a pool reaches its
+trigger), `ledger` (all of it for one margin mode), `sweep` (the account's equity through and beyond
+liquidation) and `solve` (the way back: what collateral puts a liquidation where it is wanted).
+"""
+
+from margin_widgets.engine.book import Book, Schedule
+from margin_widgets.engine.ledger import Ledger, liquidation_prices
+from margin_widgets.engine.liquidation import Triggers
+from margin_widgets.engine.partition import Partition, configured, cross, isolated
+from margin_widgets.engine.sweep import LiquidationEvent, Sweep, SweepSeries, sweep
+from margin_widgets.engine.valuation import Valuation, value
+
+__all__ = [
+    "Book",
+    "Ledger",
+    "LiquidationEvent",
+    "Partition",
+    "Schedule",
+    "Sweep",
+    "SweepSeries",
+    "Triggers",
+    "Valuation",
+    "configured",
+    "cross",
+    "isolated",
+    "liquidation_prices",
+    "sweep",
+    "value",
+]

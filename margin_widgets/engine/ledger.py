@@ -1,0 +1,92 @@
+"""One account under one partition at given marks: every figure, each computed once when asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from margin_widgets.engine.book import Book, Floats, Ints
+from margin_widgets.engine.liquidation import Triggers, bankruptcy_along, triggers_along
+from margin_widgets.engine.partition import Partition
+from margin_widgets.engine.ray import Ray, by_symbol, together
+from margin_widgets.engine.valuation import Valuation, value
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The account's books as one margin mode keeps them.
+
+    Parameters
+    ----------
+    book : Book
+    partition : Partition
+    marks : ndarray (S,)
+    """
+
+    book: Book
+    partition: Partition
+    marks: Floats
+
+    @cached_property
+    def valuation(self) -> Valuation:
+        """Figures at the marks."""
+        return value(self.book, self.partition, self.marks)
+
+    @cached_property
+    def _symbol_ray(self) -> tuple[Ray, Ints]:
+        return by_symbol(self.book, self.partition, self.marks)
+
+    @cached_property
+    def common_ray(self) -> Ray:
+        """Each pool along a common move of all marks."""
+        return together(self.book, self.partition, self.marks)
+
+    @cached_property
+    def common_triggers(self) -> Triggers:
+        """Factors on all marks at which each pool is liquidated (P,)."""
+        return triggers_along(self.common_ray, self.partition)
+
+    @cached_property
+    def liquidation_prices(self) -> Triggers:
+        """Price of each position's symbol, other marks unchanged, that liquidates its pool (N,).
+
+        Two legs of one symbol in a pool share their prices. NaN where no positive price does.
+        """
+        ray, line = self._symbol_ray
+        factors = triggers_along(ray, self.partition)
+        mark = self.marks[self.book.symbol]
+        return Triggers(factors.lower[line] * mark, factors.upper[line] * mark)
+
+    @cached_property
+    def bankruptcy_prices(self) -> Floats:
+        """Price of each position's symbol at which its pool's equity is zero, NaN if none (N,)."""
+        ray, line = self._symbol_ray
+        return bankruptcy_along(ray)[line] * self.marks[self.book.symbol]
+
+    @cached_property
+    def liquidation_shocks(self) -> Triggers:
+        """Common relative moves of all marks that liquidate each pool (P,), e.g. -0.0909."""
+        return Triggers(self.common_triggers.lower - 1.0, self.common_triggers.upper - 1.0)
+
+    def symbol_terms(self, position: int, u: float) -> tuple[Floats, Floats]:
+        """Terms (3,) of a position's pool at a factor u on its symbol: margin balance, requirement.
+
+        The piece of ``a + b u + c / u`` that holds there; for explanations.
+        """
+        ray, line = self._symbol_ray
+        mine = int(line[position])
+        requirement = ray.requirement.terms_at(mine, u)
+        return ray.surplus.terms_at(mine, u) + requirement, requirement
+
+
+def liquidation_prices(book: Book, partition: Partition, marks: Floats) -> Triggers:
+    """`Ledger.liquidation_prices` for marks with leading axes: (..., S) -> (..., N)."""
+    rows = np.asarray(marks, dtype=float).reshape(-1, np.shape(marks)[-1])
+    found = [Ledger(book, partition, row).liquidation_prices for row in rows]
+    shape = (*np.shape(marks)[:-1], len(book.symbol))
+    return Triggers(
+        np.array([one.lower for one in found]).reshape(shape),
+        np.array([one.upper for one in found]).reshape(shape),
+    )

@@ -1,0 +1,188 @@
+"""Pools as exact functions of one moved price: the present prices times u, u > 0."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from margin_widgets.engine.book import Book, Bools, Floats, Ints
+from margin_widgets.engine.grouping import sum_by
+from margin_widgets.engine.partition import Partition
+from margin_widgets.engine.piecewise import Hinges, PiecewiseLines
+from margin_widgets.engine.valuation import notional, unrealized_pnl
+
+
+@dataclass(frozen=True)
+class Ray:
+    """L lines, each one pool seen along a move of some marks by the factor u.
+
+    Attributes
+    ----------
+    pool : ndarray of int (L,)
+        Pool of each line.
+    equity, notional : ndarray (L, 3)
+        Terms of the pool's market value and notional in ``(1, u, 1/u)``.
+    haircut, requirement : PiecewiseLines
+        What of the equity does not count; the maintenance margin.
+    """
+
+    pool: Ints
+    equity: Floats
+    notional: Floats
+    haircut: PiecewiseLines
+    requirement: PiecewiseLines
+
+    @cached_property
+    def surplus(self) -> PiecewiseLines:
+        """Margin balance less requirement: a pool is liquidated where this is no longer positive."""
+        return PiecewiseLines(
+            self.equity - self.haircut.smooth - self.requirement.smooth,
+            -(self.haircut.hinges + self.requirement.hinges),
+        )
+
+
+def by_symbol(book: Book, partition: Partition, marks: Floats) -> tuple[Ray, Ints]:
+    """One line per pool and symbol held in it: that symbol moves, all others stay.
+
+    Returns
+    -------
+    ray : Ray
+    line : ndarray of int (N,)
+        The line of each position: two legs of a symbol in one pool share it.
+    """
+    symbols = len(book.inverse)
+    pairs, line = np.unique(partition.pool * symbols + book.symbol, return_inverse=True)
+    pool, symbol = pairs // max(symbols, 1), pairs % max(symbols, 1)
+    asset_moves = book.asset_symbol == symbol[:, None]
+    return _lines(book, partition, marks, pool, line.astype(np.intp), asset_moves), line
+
+
+def together(
+    book: Book, partition: Partition, marks: Floats, symbol: int | None = None
+) -> Ray:
+    """One line per pool: all marks move together, or only `symbol` does."""
+    pools = np.arange(len(partition.wallet), dtype=np.intp)
+    if symbol is None:
+        line = partition.pool
+        moves = book.asset_symbol >= 0
+    else:
+        line = np.where(book.symbol == symbol, partition.pool, -1).astype(np.intp)
+        moves = book.asset_symbol == symbol
+    return _lines(book, partition, marks, pools, line, np.broadcast_to(moves, (len(pools), len(moves))))
+
+
+def _lines(
+    book: Book,
+    partition: Partition,
+    marks: Floats,
+    line_pool: Ints,
+    position_line: Ints,
+    asset_moves: Bools,
+) -> Ray:
+    """Write pools as functions of u.
+
+    Positions with a line (>= 0) have their mark moved on it; the others of the pool stay. On each
+    line, `asset_moves` (L, A) says which assets' prices follow.
+    """
+    lines, assets = asset_moves.shape
+    settle = book.position_settle
+    prices = book.asset_prices(marks)
+    mark = marks[book.symbol]
+    profit = unrealized_pnl(book, mark)
+    size = notional(book, mark)
+    upkeep = book.entry_maintenance if book.maintenance_at_entry else book.maintenance(size)
+
+    moved = np.flatnonzero(position_line >= 0)
+    line = position_line[moved]
+    slot = line * assets + settle[moved]
+
+    def staying(amounts: Floats, held: Floats | float = 0.0) -> Floats:
+        """Amounts (L, A) of the pool that do not depend on the moved marks."""
+        everything = held + partition.sum_by_pool_and_asset(amounts, settle)
+        moving = sum_by(slot, amounts[moved], lines * assets).reshape(lines, assets)
+        rest: Floats = everything[line_pool] - moving
+        # Where the whole pool moves, nothing but the wallet is left, to the last digit.
+        whole = np.bincount(line, minlength=lines) == np.bincount(
+            partition.pool, minlength=len(partition.wallet)
+        )[line_pool]
+        rest[whole] = np.broadcast_to(held, (len(partition.wallet), assets))[line_pool[whole]]
+        return rest
+
+    def terms_of(amounts: Floats) -> Floats:
+        """Terms (L, A, 3) of amounts of assets whose prices stay or follow."""
+        worth = amounts * prices
+        terms = np.zeros((lines, assets, 3))
+        terms[..., 0] = np.where(asset_moves, 0.0, worth)
+        terms[..., 1] = np.where(asset_moves, worth, 0.0)
+        return terms
+
+    # The moved positions: an amount x in the settlement asset is worth x * price, or x * price * u
+    # where the settlement asset follows the same mark.
+    inverse = book.position_inverse[moved]
+    worth = prices[settle[moved]]
+    follows = asset_moves[line, settle[moved]]
+    constant_term = follows.astype(np.intp)  # of an amount that does not change: 1 or u
+    moving_term = np.where(inverse, np.where(follows, 0, 2), 1)  # of size * price, or size / price
+    each = np.arange(len(moved))
+
+    def moved_terms(constant: Floats, moving: Floats) -> Floats:
+        """Terms (M, 3) of an amount ``constant + moving * (notional factor)`` of each position."""
+        terms = np.zeros((len(moved), 3))
+        terms[each, constant_term] += constant * worth
+        terms[each, moving_term] += moving * worth
+        return terms
+
+    q, entry = book.size[moved], book.entry[moved]
+    at_mark = q * np.where(inverse, 1 / mark[moved], mark[moved])  # signed notional
+    profit_terms = moved_terms(
+        q * np.where(inverse, 1 / entry, -entry), np.where(inverse, -at_mark, at_mark)
+    )
+    net = terms_of(staying(profit, partition.wallet))
+    _add_rows(net.reshape(-1, 3), slot, profit_terms)
+
+    gross = np.zeros((lines, 3))
+    _add_rows(gross, line, moved_terms(np.zeros(len(moved)), np.abs(at_mark)))
+    gross += terms_of(staying(size)).sum(axis=1)
+
+    requirement = terms_of(staying(upkeep)).sum(axis=1)
+    nothing = np.zeros(len(moved))
+    if book.maintenance_at_entry:
+        _add_rows(requirement, line, moved_terms(upkeep[moved], nothing))
+        tiers = _no_hinges()
+    else:
+        rate = book.tiers.steps[book.symbol[moved], 0] + book.closing_fee[book.symbol[moved]]
+        _add_rows(requirement, line, moved_terms(nothing, rate * np.abs(at_mark)))
+        floors = book.tiers.floors[book.symbol[moved], 1:]
+        steps = book.tiers.steps[book.symbol[moved], 1:]
+        position, band = np.nonzero(steps)
+        over = moved_terms(nothing, np.abs(at_mark))[position]
+        place = np.arange(len(position))
+        over[place, constant_term[position]] -= floors[position, band] * worth[position]
+        tiers = Hinges(line[position], steps[position, band], over)
+
+    asset, band = np.nonzero(book.haircuts.steps)
+    line_index = np.repeat(np.arange(lines), len(asset))
+    asset_index, band_index = np.tile(asset, lines), np.tile(band, lines)
+    held = net[line_index, asset_index]
+    floor_worth = book.haircuts.floors[asset_index, band_index] * prices[asset_index]
+    held[np.arange(len(held)), asset_moves[line_index, asset_index].astype(np.intp)] -= floor_worth
+    haircut = Hinges(line_index, book.haircuts.steps[asset_index, band_index], held)
+    return Ray(
+        pool=line_pool,
+        equity=net.sum(axis=1),
+        notional=gross,
+        haircut=PiecewiseLines(np.zeros((lines, 3)), haircut),
+        requirement=PiecewiseLines(requirement, tiers),
+    )
+
+
+def _add_rows(target: Floats, row: Ints, terms: Floats) -> None:
+    """Add terms (M, 3) to rows of target (R, 3), in place."""
+    for term in range(3):
+        target[:, term] += sum_by(row, terms[:, term], len(target))
+
+
+def _no_hinges() -> Hinges:
+    return Hinges(np.zeros(0, dtype=np.intp), np.zeros(0), np.zeros((0, 3)))

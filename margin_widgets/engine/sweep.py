@@ -1,0 +1,248 @@
+"""The account's equity against one price or a common move, through and beyond liquidation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from margin_widgets.engine.book import Book, Bools, Floats, Ints
+from margin_widgets.engine.grouping import sum_by
+from margin_widgets.engine.ledger import Ledger
+from margin_widgets.engine.liquidation import bankruptcy_along, stands, triggers_along
+from margin_widgets.engine.piecewise import evaluate
+from margin_widgets.engine.ray import Ray, together
+
+
+@dataclass(frozen=True)
+class LiquidationEvent:
+    """One pool closed on the way from the present marks.
+
+    Attributes
+    ----------
+    u : float
+        Factor on the moved marks at which the pool reaches its trigger.
+    pool : int
+    equity_before, equity_after : float
+        Equity of the whole account on both sides of the jump.
+    pool_equity : float
+        What the pool still held at the trigger.
+    returned : float
+        What of it went back to the account.
+    fee : float
+        Liquidation fee charged out of it.
+    bankruptcy_u : float
+        Factor at which the pool's equity is zero, NaN if none.
+    """
+
+    u: float
+    pool: int
+    equity_before: float
+    equity_after: float
+    pool_equity: float
+    returned: float
+    fee: float
+    bankruptcy_u: float
+
+
+@dataclass(frozen=True)
+class Track:
+    """What a partition does along the move, apart from any grid.
+
+    Attributes
+    ----------
+    idle : ndarray (3,)
+        Terms of the collateral that backs nothing.
+    trigger : ndarray (P, 2)
+        Factors u that liquidate each pool, below and above the present; NaN if none.
+    fallen : ndarray of bool (P,)
+        Pools below maintenance at the present marks already.
+    """
+
+    book: Book
+    ray: Ray
+    idle: Floats
+    trigger: Floats
+    fallen: Bools
+
+
+@dataclass(frozen=True)
+class SweepSeries:
+    """One partition on the grid of u (G,)."""
+
+    u: Floats
+    track: Track
+
+    @cached_property
+    def _span(self) -> tuple[Ints, Ints]:
+        """First point and end of the points at which each pool stands (P,)."""
+        lower = np.nan_to_num(self.track.trigger[:, 0], nan=-np.inf)
+        upper = np.nan_to_num(self.track.trigger[:, 1], nan=np.inf)
+        # A trigger is on the grid twice: the entry nearer to 1 still stands.
+        begin = np.searchsorted(self.u, lower, side="right") - np.isin(lower, self.u)
+        end = np.searchsorted(self.u, upper, side="left") + np.isin(upper, self.u)
+        begin = np.where(self.track.fallen, end, begin)
+        return begin.astype(np.intp), np.maximum(begin, end).astype(np.intp)
+
+    @cached_property
+    def _left(self) -> tuple[Floats, Floats]:
+        """Equity of each pool at its triggers below and above, and the fee taken there (P, 2)."""
+        u = np.where(np.isnan(self.track.trigger), 1.0, self.track.trigger)
+        ray = self.track.ray
+        left = evaluate(ray.equity[:, None, :], u)
+        fee = self.track.book.liquidation_fee * evaluate(ray.notional[:, None, :], u)
+        return left, np.clip(fee, 0.0, np.maximum(left, 0.0))
+
+    @cached_property
+    def _returned(self) -> Floats:
+        """What goes back to the account of each pool closed below and above (P, 2)."""
+        left, fee = self._left
+        return np.maximum(left - fee, 0.0) if self.track.book.residual_returned else 0.0 * left
+
+    @cached_property
+    def equity(self) -> Floats:
+        """Equity of the account (G,): flat in every pool that was closed."""
+        begin, end = self._span
+        cells = len(self.u) + 1
+        total = evaluate(self.track.idle, self.u)
+        for term, factor in enumerate((1.0, self.u, 1 / self.u)):
+            amount = self.track.ray.equity[:, term]
+            if amount.any():
+                steps = sum_by(begin, amount, cells) - sum_by(end, amount, cells)
+                total = total + np.cumsum(steps)[:-1] * factor
+        below, above = self._returned.T
+        if below.any() or above.any():
+            total = total + below.sum() - np.cumsum(sum_by(begin, below, cells))[:-1]
+            total = total + np.cumsum(sum_by(end, above, cells))[:-1]
+        return total
+
+    @cached_property
+    def _standing(self) -> Bools:
+        """Which pools stand at each point (P, G)."""
+        begin, end = self._span
+        column = np.arange(len(self.u))
+        return (column >= begin[:, None]) & (column < end[:, None])
+
+    @cached_property
+    def _requirements(self) -> Floats:
+        return np.where(self._standing, self.track.ray.requirement.on_grid(self.u), 0.0)
+
+    @cached_property
+    def maintenance(self) -> Floats:
+        """Maintenance margin of the pools that stand (G,)."""
+        return self._requirements.sum(axis=0)
+
+    @cached_property
+    def margin_ratio(self) -> Floats:
+        """Highest maintenance over margin balance of the pools that stand, NaN if none does (G,)."""
+        required = self._requirements
+        balance = required + self.track.ray.surplus.on_grid(self.u)
+        with np.errstate(all="ignore"):
+            ratio = np.where(self._standing & (balance > 0), required / balance, np.nan)
+        return np.fmax.reduce(ratio, axis=0, initial=np.nan)
+
+    @cached_property
+    def events(self) -> tuple[LiquidationEvent, ...]:
+        """Liquidations within the grid, nearest to the present first."""
+        left, fee = self._left
+        begin, end = self._span
+        bankruptcy = bankruptcy_along(self.track.ray)
+        found = []
+        for pool, side in zip(*np.nonzero(np.isin(self.track.trigger, self.u)), strict=True):
+            u = float(self.track.trigger[pool, side])
+            held, back = float(left[pool, side]), float(self._returned[pool, side])
+            if self.track.fallen[pool]:
+                after = float(self.equity[np.searchsorted(self.u, 1.0)])
+                before = after + held - back
+            elif side == 0:
+                before, after = self.equity[begin[pool]], self.equity[begin[pool] - 1]
+            else:
+                before, after = self.equity[end[pool] - 1], self.equity[end[pool]]
+            found.append(
+                LiquidationEvent(
+                    u=u,
+                    pool=int(pool),
+                    equity_before=float(before),
+                    equity_after=float(after),
+                    pool_equity=held,
+                    returned=back,
+                    fee=float(fee[pool, side]),
+                    bankruptcy_u=float(bankruptcy[pool]),
+                )
+            )
+        return tuple(sorted(found, key=lambda event: abs(event.u - 1.0)))
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Several partitions of one book along the same grid.
+
+    Attributes
+    ----------
+    u : ndarray (G,)
+        Ascending factors on the moved marks. Every trigger in the range appears twice: the entry
+        nearer to 1 is just before the liquidation, the other just after.
+    series : tuple of SweepSeries
+        One per partition.
+    """
+
+    u: Floats
+    series: tuple[SweepSeries, ...]
+
+
+def sweep(
+    ledgers: Sequence[Ledger],
+    low: float,
+    high: float,
+    *,
+    symbol: int | None = None,
+    points: int = 400,
+) -> Sweep:
+    """Move all marks (or one symbol's) from the present to factors `low` and `high`.
+
+    From u = 1 outward, a pool that reaches its trigger is closed by the venue's rule and stays
+    closed: its equity is flat from there on.
+
+    Parameters
+    ----------
+    ledgers : sequence of Ledger
+        One account at one set of marks, under one or several partitions.
+    low, high : float
+        Range of the factor u; ``0 < low < high``.
+    symbol : int, optional
+        The one symbol that moves; all marks move if not given.
+    points : int
+        Size of the even grid, to which the present and the triggers are added.
+    """
+    tracks = [_track(ledger, symbol) for ledger in ledgers]
+    reached = np.concatenate([track.trigger.ravel() for track in tracks])
+    reached = np.unique(reached[(reached >= low) & (reached <= high)])
+    present = [1.0] if low <= 1.0 <= high else []
+    even = np.setdiff1d(np.concatenate([np.linspace(low, high, points), present]), reached)
+    u = np.sort(np.concatenate([even, reached, reached]))
+    return Sweep(u, tuple(SweepSeries(u, track) for track in tracks))
+
+
+def _track(ledger: Ledger, symbol: int | None) -> Track:
+    """Each pool's functions of u and its two triggers."""
+    book, partition, marks = ledger.book, ledger.partition, ledger.marks
+    if symbol is None:
+        ray, triggers = ledger.common_ray, ledger.common_triggers
+        follows = book.asset_symbol >= 0
+    else:
+        ray = together(book, partition, marks, symbol)
+        triggers = triggers_along(ray, partition)
+        follows = book.asset_symbol == symbol
+    fallen = partition.occupied & ~stands(book, ray.surplus.at(1.0))
+    pair = np.stack([triggers.lower, triggers.upper], axis=1)
+    pair[fallen] = (1.0, np.nan)
+    idle = partition.idle * book.asset_prices(marks)
+    return Track(
+        book=book,
+        ray=ray,
+        idle=np.array([idle[~follows].sum(), idle[follows].sum(), 0.0]),
+        trigger=pair,
+        fallen=fallen,
+    )
