@@ -19,6 +19,7 @@ from margin_widgets.account.position import FIELDS, Position
 from margin_widgets.account.positions import PositionRows, Positions
 from margin_widgets.account.report import MarginReport
 from margin_widgets.account.state import AccountState, PositionState
+from margin_widgets.account.strict import Strict
 from margin_widgets.venues import RuleError, RuleSet
 from margin_widgets.venues.rules import did_you_mean, haircut_bands
 
@@ -77,7 +78,7 @@ def _haircut(where: str, content: object) -> Any:
     return ((0.0, number(where, content, low=0.0, high=1.0)),)
 
 
-class Account(HasTraits):
+class Account(Strict):
     """Positions, collateral, marks and a venue's rules; both margin modes follow every edit.
 
     Parameters
@@ -282,11 +283,16 @@ class Account(HasTraits):
     _known_rows: tuple[Position, ...] = ()
 
     def _snapshot(self) -> AccountState:
+        # Only positions that this edit touched are read again: a book may hold thousands.
+        touched = {id(model) for model, _ in self._queue}
+        known = {one.id: one for one in self._state.positions} if self._state else {}
         return AccountState(
             name=self.name,
             venue=self.venue,
             positions=tuple(
-                PositionState(row.id, **{field: getattr(row, field) for field in FIELDS})
+                known[row.id]
+                if row.id in known and id(row) not in touched
+                else PositionState(row.id, **{field: getattr(row, field) for field in FIELDS})
                 for row in self._rows
             ),
             collateral=self.collateral.copy(),
@@ -494,7 +500,9 @@ class Account(HasTraits):
 
     def __repr__(self) -> str:
         named = f"{self.name!r}, " if self.name else ""
-        collateral = ", ".join(f"{asset} {amount:,.8g}" for asset, amount in self.collateral.items())
+        collateral = ", ".join(
+            f"{asset} {amount:,.8g}" for asset, amount in self.collateral.items()
+        )
         return (
             f"Account({named}{self.venue.label}; {len(self._rows)} positions;"
             f" {collateral or 'no collateral'})"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from traitlets import TraitError
@@ -13,7 +13,7 @@ from margin_widgets.account.positions import keys_of
 from margin_widgets.account.state import AccountState
 from margin_widgets.engine import Book, Ledger, Partition, Schedule
 from margin_widgets.engine.book import Floats, Ints
-from margin_widgets.venues import Contract, RuleError
+from margin_widgets.venues import Contract, RuleError, RuleSet
 from margin_widgets.venues.rules import DOLLARS
 
 MODES = ("isolated", "cross", "configured")
@@ -49,15 +49,27 @@ class Books:
     def partitions(self) -> dict[str, Partition]:
         """The account's margin modes as partitions."""
         by_settlement = self.state.venue.cross_pool == "settlement"
-        return {
-            "isolated": engine.isolated(self.book),
-            "cross": engine.cross(self.book, by_settlement=by_settlement),
-            "configured": engine.configured(self.book, by_settlement=by_settlement),
-        }
+        alone = engine.isolated(self.book)
+        shared = engine.cross(self.book, by_settlement=by_settlement)
+        if self.book.isolated.all():
+            real = alone
+        elif not self.book.isolated.any():
+            real = shared
+        else:
+            real = engine.configured(self.book, by_settlement=by_settlement)
+        return {"isolated": alone, "cross": shared, "configured": real}
+
+    @cached_property
+    def _ledgers(self) -> dict[int, Ledger]:
+        """One ledger per partition at the present marks: modes that agree share theirs."""
+        return {id(one): Ledger(self.book, one, self.marks) for one in self.partitions.values()}
 
     def ledger(self, mode: str, marks: Floats | None = None) -> Ledger:
         """The account under one margin mode, at its own marks if none are given."""
-        return Ledger(self.book, self.partitions[mode], self.marks if marks is None else marks)
+        partition = self.partitions[mode]
+        if marks is None or marks is self.marks:
+            return self._ledgers[id(partition)]
+        return Ledger(self.book, partition, marks)
 
     def pool_names(self, mode: str) -> tuple[str, ...]:
         """Name of each pool: "cross" (or the settlement asset), or the position's key."""
@@ -95,12 +107,13 @@ def _keep_books(state: AccountState) -> Books:
     symbols = tuple(dict.fromkeys([*(row.symbol for row in rows), *state.marks]))
     held = {row.symbol for row in rows}
     contracts = tuple(rules.contract(symbol) for symbol in symbols)
-    tables = [rules.tier_table(symbol) if symbol in held else () for symbol in symbols]
+    for symbol in held:
+        rules.tier_table(symbol)  # refuses what the venue does not know
     warnings: list[str] = []
 
     entries = {row.symbol: row.entry_price for row in reversed(rows)}
-    assumed = [symbol for symbol in symbols if symbol not in state.marks]
-    warnings += [f"{symbol}: no mark given, its entry price is used" for symbol in assumed]
+    unmarked = [symbol for symbol in symbols if symbol not in state.marks]
+    warnings += [f"{symbol}: no mark given, its entry price is used" for symbol in unmarked]
     marks = np.array([state.marks.get(symbol, entries.get(symbol, 1.0)) for symbol in symbols])
 
     settles = [str(contract.settle) for contract in contracts if contract.settle]
@@ -117,26 +130,22 @@ def _keep_books(state: AccountState) -> Books:
             )
 
     symbol_place = {symbol: number for number, symbol in enumerate(symbols)}
-    symbol = np.array([symbol_place[row.symbol] for row in rows], dtype=np.intp)
+    held_symbol = np.array([symbol_place[row.symbol] for row in rows], dtype=np.intp)
     multiplier = np.array([contract.multiplier for contract in contracts])
     inverse = np.array([contract.kind == "inverse" for contract in contracts], dtype=bool)
     entry = np.array([row.entry_price for row in rows])
     leverage = np.array([row.leverage for row in rows])
-    size = np.array([row.quantity for row in rows]) * multiplier[symbol]
-    at_entry = np.abs(size) * np.where(inverse[symbol], 1 / entry, entry)
-    margin = np.array(
-        [
-            notional / row.leverage if row.margin is None else row.margin
-            for row, notional in zip(rows, at_entry, strict=True)
-        ]
-    )
+    size = np.array([row.quantity for row in rows]) * multiplier[held_symbol]
+    at_entry = np.abs(size) * np.where(inverse[held_symbol], 1 / entry, entry)
+    assigned = np.array([np.nan if row.margin is None else row.margin for row in rows])
+    margin = np.where(np.isnan(assigned), at_entry / leverage, assigned)
     haircuts = {**rules.haircuts, **state.haircuts}
     book = Book(
         inverse=inverse,
         settle=settle,
-        tiers=Schedule.from_bands([[tier[:2] for tier in table] for table in tables]),
+        tiers=_tiers(rules, symbols),
         closing_fee=np.full(len(symbols), rules.closing_fee),
-        symbol=symbol,
+        symbol=held_symbol,
         size=size,
         entry=entry,
         leverage=leverage,
@@ -153,7 +162,8 @@ def _keep_books(state: AccountState) -> Books:
     )
     keys = tuple(keys_of(rows))
     warnings += _margins_above_wallet(book, assets)
-    warnings += _leverage_above_tier(state, keys, at_entry)
+    caps = _caps(rules, symbols)[held_symbol]
+    warnings += _leverage_above_tier(state, keys, at_entry, leverage, caps)
     return Books(state, symbols, assets, keys, contracts, book, marks, tuple(warnings))
 
 
@@ -191,8 +201,8 @@ def _asset_prices(
             factors[number] = state.prices.get(str(contracts[first_on[asset]].quote), 1.0)
         else:
             raise TraitError(
-                f"prices: no price for {asset!r}; set prices[{asset!r}], or a mark of a contract on it"
-                f" (marks known: {', '.join(symbols) or 'none'})"
+                f"prices: no price for {asset!r}; set prices[{asset!r}], or a mark of a contract"
+                f" on it (marks known: {', '.join(symbols) or 'none'})"
             )
     return follows, factors
 
@@ -208,14 +218,31 @@ def _margins_above_wallet(book: Book, assets: tuple[str, ...]) -> list[str]:
 
 
 def _leverage_above_tier(
-    state: AccountState, keys: tuple[str, ...], notional: Floats
+    state: AccountState, keys: tuple[str, ...], notional: Floats, leverage: Floats, caps: Floats
 ) -> list[str]:
-    found = []
-    for row, key, size in zip(state.positions, keys, notional, strict=True):
-        tier = [tier for tier in state.venue.tier_table(row.symbol) if tier.floor <= size][-1]
-        if tier.max_leverage is not None and row.leverage > tier.max_leverage:
-            found.append(
-                f"{key}: leverage {row.leverage:g} is above {tier.max_leverage:g}, the most"
-                f" {state.venue.name} allows at a notional of {size:,.8g}"
-            )
-    return found
+    """Warn of leverage the tier of the entry notional does not allow; `caps` is (N, bands, 2)."""
+    reached = caps[..., 0] <= notional[:, None]
+    allowed = np.min(np.where(reached, caps[..., 1], np.inf), axis=1, initial=np.inf)
+    return [
+        f"{keys[row]}: leverage {leverage[row]:g} is above {allowed[row]:g}, the most"
+        f" {state.venue.name} allows at a notional of {notional[row]:,.8g}"
+        for row in np.flatnonzero(leverage > allowed)
+    ]
+
+
+@lru_cache(maxsize=32)
+def _tiers(rules: RuleSet, symbols: tuple[str, ...]) -> Schedule:
+    """Maintenance schedules of the symbols; empty for one that is only marked."""
+    tables = [rules.tiers.get(symbol, ()) for symbol in symbols]
+    return Schedule.from_bands([[tier[:2] for tier in table] for table in tables])
+
+
+@lru_cache(maxsize=32)
+def _caps(rules: RuleSet, symbols: tuple[str, ...]) -> Floats:
+    """Floor and highest leverage of each tier (S, bands, 2)."""
+    tables = [rules.tiers.get(symbol, ()) for symbol in symbols]
+    caps = np.full((len(symbols), max(map(len, tables), default=0), 2), np.inf)
+    for number, table in enumerate(tables):
+        for band, tier in enumerate(table):
+            caps[number, band] = tier.floor, tier.max_leverage or np.inf
+    return caps

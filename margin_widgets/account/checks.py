@@ -42,7 +42,7 @@ def number(
     """
     low = -high if low is None else low
     if isinstance(content, bool) or not isinstance(content, (Real, Decimal)):
-        shown = "an empty value" if content in ("", None) else f"{content!r}"
+        shown = "an empty text" if content == "" else f"{content!r}"
         raise TraitError(f"{where}: {shown} is not a number; {_bound(above, low, high, nonzero)}")
     result = float(content)
     within = (
@@ -52,7 +52,8 @@ def number(
         and not (nonzero and result == 0)
     )
     if not within:
-        raise TraitError(f"{where}: {_shown(result)} {_bound(above, low, high, nonzero)}")
+        shown = f"{result:.12g}" if math.isfinite(result) else f"{result} is not finite;"
+        raise TraitError(f"{where}: {shown} {_bound(above, low, high, nonzero)}")
     return result
 
 
@@ -62,11 +63,9 @@ def _bound(above: float | None, low: float, high: float, nonzero: bool) -> str:
         return f"must not be zero, and at most {most} in size"
     if above is not None:
         return f"must be > {above:g} and at most {most}"
-    return f"must be between {low:g} and {high:g}".replace("e+", "e")
-
-
-def _shown(content: float) -> str:
-    return "NaN" if math.isnan(content) else f"{content:.12g}"
+    if low == 0:
+        return f"must be >= 0 and at most {most}"
+    return f"must be between -{most} and {most}"
 
 
 class Number(TraitType[float, Any]):

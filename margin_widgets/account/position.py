@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from traitlets import HasTraits, TraitError, TraitType, Unicode
 
 from margin_widgets.account.checks import Number
+from margin_widgets.account.strict import Strict
 from margin_widgets.venues.rules import did_you_mean
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class SymbolName(TraitType[str, Any]):
         return content.strip()
 
 
-class Position(HasTraits):
+class Position(Strict):
     """A position in one contract.
 
     Parameters
@@ -87,6 +88,7 @@ class Position(HasTraits):
     margin_mode = MarginMode(help="'cross' or 'isolated'")
     label = Unicode("", help="how errors call this position")
 
+    id: str = ""
     _account: Account | None = None
 
     def __init__(

@@ -199,7 +199,7 @@ class MarginReport:
 
     @cached_property
     def worst_loss(self) -> float:
-        """Equity of the pools that hold positions: what liquidations can take if nothing returns."""
+        """Equity of the pools that hold positions: what liquidations take if nothing returns."""
         occupied = self.ledger.partition.occupied
         return float(self.ledger.valuation.equity[occupied].sum())
 
@@ -317,7 +317,7 @@ class MarginReport:
         import pandas as pd
 
         state = self.books.state
-        frame = pd.DataFrame(
+        return pd.DataFrame(
             {
                 "symbol": [row.symbol for row in state.positions],
                 "side": [row.side for row in state.positions],
@@ -328,7 +328,6 @@ class MarginReport:
             },
             index=pd.Index(self.books.keys, name="position"),
         )
-        return frame
 
     def _repr_html_(self) -> str:
         from margin_widgets.account.summary import report_html

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from traitlets import TraitError
 
 from margin_widgets.account.account import Account
@@ -95,9 +93,8 @@ def funding_asset(account: Account, symbol: str | None = None) -> str:
         return str(account.venue.contract(symbol or account.positions[0].symbol).settle)
     if account.currency in account.collateral or not len(account.collateral):
         return account.currency
-    return max(
-        account.collateral, key=lambda asset: account.collateral[asset] * account.asset_price(asset)
-    )
+    worth: dict[str, float] = {one: held * account.asset_price(one) for one, held in account.collateral.items()}
+    return max(worth, key=lambda asset: worth[asset])
 
 
 def apply_wallet_change(account: Account, change: float, symbol: str | None = None) -> None:
@@ -124,7 +121,6 @@ def _wallet_change(account: Account, symbol: str | None, marks: Floats) -> float
     pool = int(partition.pool[member])
     wanted = wallet_at_trigger(books.book, partition, marks, pool, asset)
     change = wanted - float(partition.wallet[pool, asset])
-    assert math.isfinite(change)
     return change * account.asset_price(books.assets[asset])
 
 

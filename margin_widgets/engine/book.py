@@ -37,7 +37,7 @@ class Schedule:
     @classmethod
     def from_bands(cls, rows: Sequence[Sequence[tuple[float, float]]]) -> Schedule:
         """Build from (floor, rate) bands, one sequence of bands per row, in rising order."""
-        width = max((len(row) for row in rows), default=0)
+        width = max([1, *(len(row) for row in rows)])
         floors = np.full((len(rows), width), np.inf)
         steps = np.zeros((len(rows), width))
         for index, row in enumerate(rows):
@@ -48,7 +48,7 @@ class Schedule:
         return cls(floors, steps)
 
     def at(self, rows: Ints, amounts: Floats) -> Floats:
-        """Evaluate the schedule of each row at `amounts` (..., len(rows)); negative amounts give 0."""
+        """Values of the schedules of `rows` at `amounts` (..., len(rows)); 0 for negative ones."""
         total = np.zeros(np.shape(amounts))
         for band in range(self.floors.shape[1]):
             excess = amounts - self.floors[rows, band]

@@ -36,7 +36,18 @@ class Ledger:
 
     @cached_property
     def _symbol_ray(self) -> tuple[Ray, Ints]:
+        """Each pool along a move of each of its symbols, and the line of each position."""
+        if self.partition.own.all() and not np.any(self.book.asset_symbol >= 0):
+            # A pool of one position whose collateral stays sees every move as its own.
+            return self.common_ray, self.partition.pool
         return by_symbol(self.book, self.partition, self.marks)
+
+    @cached_property
+    def _symbol_triggers(self) -> Triggers:
+        ray, _ = self._symbol_ray
+        if ray is self.common_ray:
+            return self.common_triggers
+        return triggers_along(ray, self.partition)
 
     @cached_property
     def common_ray(self) -> Ray:
@@ -54,8 +65,7 @@ class Ledger:
 
         Two legs of one symbol in a pool share their prices. NaN where no positive price does.
         """
-        ray, line = self._symbol_ray
-        factors = triggers_along(ray, self.partition)
+        factors, (_, line) = self._symbol_triggers, self._symbol_ray
         mark = self.marks[self.book.symbol]
         return Triggers(factors.lower[line] * mark, factors.upper[line] * mark)
 

@@ -61,9 +61,7 @@ def cross(book: Book, *, by_settlement: bool = False) -> Partition:
     return configured(book, np.zeros(len(book.symbol), dtype=bool), by_settlement=by_settlement)
 
 
-def configured(
-    book: Book, alone: Bools | None = None, *, by_settlement: bool = False
-) -> Partition:
+def configured(book: Book, alone: Bools | None = None, *, by_settlement: bool = False) -> Partition:
     """Positions marked `alone` in pools of their own, the others sharing what is left.
 
     Parameters

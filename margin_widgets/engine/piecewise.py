@@ -128,8 +128,8 @@ class PiecewiseLines:
         mine = self.hinges.line == line
         inner = self.hinges.inner[mine]
         active = evaluate(inner, u) > 0
-        terms: Floats = self.hinges.weight[mine][active] @ inner[active]
-        return self.smooth[line] + terms
+        terms: Floats = self.smooth[line] + self.hinges.weight[mine][active] @ inner[active]
+        return terms
 
     def zeros_around_one(self) -> tuple[Floats, Floats]:
         """The zero nearest below (or at) u = 1 and nearest above (or at) it, NaN if none (L,)."""

@@ -36,7 +36,7 @@ class Ray:
 
     @cached_property
     def surplus(self) -> PiecewiseLines:
-        """Margin balance less requirement: a pool is liquidated where this is no longer positive."""
+        """Margin balance less requirement: a pool falls where this is no longer positive."""
         return PiecewiseLines(
             self.equity - self.haircut.smooth - self.requirement.smooth,
             -(self.haircut.hinges + self.requirement.hinges),
@@ -59,9 +59,7 @@ def by_symbol(book: Book, partition: Partition, marks: Floats) -> tuple[Ray, Int
     return _lines(book, partition, marks, pool, line.astype(np.intp), asset_moves), line
 
 
-def together(
-    book: Book, partition: Partition, marks: Floats, symbol: int | None = None
-) -> Ray:
+def together(book: Book, partition: Partition, marks: Floats, symbol: int | None = None) -> Ray:
     """One line per pool: all marks move together, or only `symbol` does."""
     pools = np.arange(len(partition.wallet), dtype=np.intp)
     if symbol is None:
@@ -70,7 +68,9 @@ def together(
     else:
         line = np.where(book.symbol == symbol, partition.pool, -1).astype(np.intp)
         moves = book.asset_symbol == symbol
-    return _lines(book, partition, marks, pools, line, np.broadcast_to(moves, (len(pools), len(moves))))
+    return _lines(
+        book, partition, marks, pools, line, np.broadcast_to(moves, (len(pools), len(moves)))
+    )
 
 
 def _lines(
@@ -104,9 +104,10 @@ def _lines(
         moving = sum_by(slot, amounts[moved], lines * assets).reshape(lines, assets)
         rest: Floats = everything[line_pool] - moving
         # Where the whole pool moves, nothing but the wallet is left, to the last digit.
-        whole = np.bincount(line, minlength=lines) == np.bincount(
-            partition.pool, minlength=len(partition.wallet)
-        )[line_pool]
+        whole = (
+            np.bincount(line, minlength=lines)
+            == np.bincount(partition.pool, minlength=len(partition.wallet))[line_pool]
+        )
         rest[whole] = np.broadcast_to(held, (len(partition.wallet), assets))[line_pool[whole]]
         return rest
 

@@ -107,7 +107,7 @@ class SweepSeries:
         begin, end = self._span
         cells = len(self.u) + 1
         total = evaluate(self.track.idle, self.u)
-        for term, factor in enumerate((1.0, self.u, 1 / self.u)):
+        for term, factor in enumerate((np.ones_like(self.u), self.u, 1 / self.u)):
             amount = self.track.ray.equity[:, term]
             if amount.any():
                 steps = sum_by(begin, amount, cells) - sum_by(end, amount, cells)
@@ -132,16 +132,18 @@ class SweepSeries:
     @cached_property
     def maintenance(self) -> Floats:
         """Maintenance margin of the pools that stand (G,)."""
-        return self._requirements.sum(axis=0)
+        total: Floats = self._requirements.sum(axis=0)
+        return total
 
     @cached_property
     def margin_ratio(self) -> Floats:
-        """Highest maintenance over margin balance of the pools that stand, NaN if none does (G,)."""
+        """Highest maintenance over margin balance of the pools that stand, NaN if none (G,)."""
         required = self._requirements
         balance = required + self.track.ray.surplus.on_grid(self.u)
         with np.errstate(all="ignore"):
             ratio = np.where(self._standing & (balance > 0), required / balance, np.nan)
-        return np.fmax.reduce(ratio, axis=0, initial=np.nan)
+        highest: Floats = np.fmax.reduce(ratio, axis=0, initial=np.nan)
+        return highest
 
     @cached_property
     def events(self) -> tuple[LiquidationEvent, ...]:
@@ -216,7 +218,11 @@ def sweep(
     points : int
         Size of the even grid, to which the present and the triggers are added.
     """
-    tracks = [_track(ledger, symbol) for ledger in ledgers]
+    known: dict[int, Track] = {}  # modes that agree share a ledger
+    for ledger in ledgers:
+        if id(ledger) not in known:
+            known[id(ledger)] = _track(ledger, symbol)
+    tracks = [known[id(ledger)] for ledger in ledgers]
     reached = np.concatenate([track.trigger.ravel() for track in tracks])
     reached = np.unique(reached[(reached >= low) & (reached <= high)])
     present = [1.0] if low <= 1.0 <= high else []

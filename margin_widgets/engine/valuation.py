@@ -49,7 +49,7 @@ def unrealized_pnl(book: Book, price: Floats) -> Floats:
 
 
 def notional(book: Book, price: Floats) -> Floats:
-    """Notional in the settlement asset at `price` (..., N): linear ``|q| P``, inverse ``|q| / P``."""
+    """Notional in the settlement asset (..., N): linear ``|q| P``, inverse ``|q| / P``."""
     return np.abs(book.size) * np.where(book.position_inverse, 1 / price, price)
 
 
@@ -77,9 +77,9 @@ def value(book: Book, partition: Partition, marks: Floats) -> Valuation:
         if book.maintenance_at_entry
         else book.maintenance(size_at_mark)
     )
-    reserved = np.where(
-        partition.own[partition.pool], book.entry_notional, size_at_mark
-    ) / book.leverage
+    reserved = (
+        np.where(partition.own[partition.pool], book.entry_notional, size_at_mark) / book.leverage
+    )
     net = partition.wallet + partition.sum_by_pool_and_asset(profit, book.position_settle)
     pool_prices = asset_prices[..., None, :]
     required = maintenance * settle_price

@@ -4,7 +4,15 @@
 True
 """
 
-from margin_widgets.venues.loading import from_json, from_mapping, generic, get, load, names, to_mapping
+from margin_widgets.venues.loading import (
+    from_json,
+    from_mapping,
+    generic,
+    get,
+    load,
+    names,
+    to_mapping,
+)
 from margin_widgets.venues.rules import Contract, RuleError, RuleSet, Tier
 
 __all__ = [

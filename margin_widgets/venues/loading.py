@@ -186,7 +186,8 @@ def _tiers(symbol: str, rows: Any) -> Any:
     """Rows of a file: [floor, rate, max_leverage, maintenance_amount]; the amount is checked."""
     if isinstance(rows, (int, float)):
         return rows
-    kept, amount, last = [], 0.0, (0.0, 0.0)
+    kept: list[Any] = []
+    amount, last = 0.0, (0.0, 0.0)
     for number, row in enumerate(rows, start=1):
         where = f"tiers of {symbol}, row {number}"
         if not isinstance(row, (list, tuple)) or not 2 <= len(row) <= 4:

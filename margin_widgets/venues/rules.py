@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
+from functools import lru_cache
+from itertools import pairwise
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
@@ -78,7 +80,8 @@ class Contract:
         settle = self.settle or (base if self.kind == "inverse" else quote)
         if self.kind == "inverse" and settle != base:
             raise RuleError(
-                f"contract {symbol}: an inverse contract settles in its base {base!r}, not {settle!r}"
+                f"contract {symbol}: an inverse contract settles in its base {base!r},"
+                f" not {settle!r}"
             )
         if self.kind == "linear" and settle == base:
             raise RuleError(
@@ -169,6 +172,9 @@ class RuleSet:
         """Pickle by plain parts: read-only mappings cannot be pickled themselves."""
         return _rebuild, (self._parts(),)
 
+    def __hash__(self) -> int:
+        return hash((self.name, self.version, self.date))
+
     def __deepcopy__(self, memo: object) -> RuleSet:
         return self  # immutable
 
@@ -195,13 +201,15 @@ class RuleSet:
         known = [one.name for one in fields(self)]
         for name in parts:
             if name not in known:
-                raise TypeError(f"RuleSet.replace: unknown part {name!r}{did_you_mean(name, known)}")
+                raise TypeError(
+                    f"RuleSet.replace: unknown part {name!r}{did_you_mean(name, known)}"
+                )
         return RuleSet(**{**self._parts(), **parts})
 
     def contract(self, symbol: str) -> Contract:
         """Contract of a symbol, complete with its currencies."""
         listed = self.contracts.get(symbol)
-        return listed or self.default_contract.completed(symbol, self.currency)
+        return listed or _inferred(self.default_contract, symbol, self.currency)
 
     def tier_table(self, symbol: str) -> TierTable:
         """Tiers of a symbol.
@@ -227,7 +235,7 @@ class RuleSet:
         """Amount subtracted in each tier so that maintenance margin is continuous."""
         amounts = [0.0]
         table = self.tier_table(symbol)
-        for before, tier in zip(table, table[1:], strict=False):
+        for before, tier in pairwise(table):
             amounts.append(amounts[-1] + tier.floor * (tier.rate - before.rate))
         return tuple(amounts)
 
@@ -310,12 +318,17 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f"; did you mean {' or '.join(repr(one) for one in near)}?" if near else ""
 
 
+@lru_cache(maxsize=4096)
+def _inferred(contract: Contract, symbol: str, currency: str) -> Contract:
+    return contract.completed(symbol, currency)
+
+
 def _rebuild(parts: dict[str, Any]) -> RuleSet:
     return RuleSet(**parts)
 
 
 def _suffix_currency(symbol: str, currency: str) -> str:
-    stem = symbol.split("_")[0].split("-")[0]
+    stem = symbol.split("_", maxsplit=1)[0].split("-", maxsplit=1)[0]
     for candidate in (currency, *DOLLARS[1:], DOLLARS[0]):
         if stem.endswith(candidate) and stem != candidate:
             return candidate
@@ -323,7 +336,7 @@ def _suffix_currency(symbol: str, currency: str) -> str:
 
 
 def _prefix(symbol: str, quote: str) -> str:
-    stem = symbol.split("_")[0].split("-")[0]
+    stem = symbol.split("_", maxsplit=1)[0].split("-", maxsplit=1)[0]
     return stem[: -len(quote)] if stem.endswith(quote) and stem != quote else stem
 
 
