@@ -11,7 +11,7 @@ from traitlets import TraitError
 from margin_widgets import engine
 from margin_widgets.account.positions import keys_of
 from margin_widgets.account.state import AccountState
-from margin_widgets.engine import Book, Ledger, Partition, Schedule
+from margin_widgets.engine import Book, Ledger, Partition, Schedule, mark_book
 from margin_widgets.engine.book import Floats, Ints
 from margin_widgets.venues import Contract, RuleError, RuleSet
 from margin_widgets.venues.rules import DOLLARS
@@ -62,14 +62,15 @@ class Books:
     @cached_property
     def _ledgers(self) -> dict[int, Ledger]:
         """One ledger per partition at the present marks: modes that agree share theirs."""
-        return {id(one): Ledger(self.book, one, self.marks) for one in self.partitions.values()}
+        marked = mark_book(self.book, self.marks)
+        return {id(one): Ledger(marked, one) for one in self.partitions.values()}
 
     def ledger(self, mode: str, marks: Floats | None = None) -> Ledger:
         """The account under one margin mode, at its own marks if none are given."""
         partition = self.partitions[mode]
         if marks is None or marks is self.marks:
             return self._ledgers[id(partition)]
-        return Ledger(self.book, partition, marks)
+        return Ledger(mark_book(self.book, marks), partition)
 
     def pool_names(self, mode: str) -> tuple[str, ...]:
         """Name of each pool: "cross" (or the settlement asset), or the position's key."""

@@ -171,7 +171,11 @@ class MarginReport:
 
         None if that pool has no positive balance; 0 without positions.
         """
-        return _highest([pool.margin_ratio for pool in self.pools])
+        figures, occupied = self.ledger.valuation, self.ledger.partition.occupied
+        required, balance = figures.requirement[occupied], figures.margin_balance[occupied]
+        if (balance <= 0).any():
+            return None
+        return float(np.max(required / balance, initial=0.0))
 
     @cached_property
     def effective_leverage(self) -> float | None:
@@ -252,9 +256,15 @@ class MarginReport:
         """
         if figure not in POSITION_FIGURES:
             raise KeyError(f"no figure {figure!r}{did_you_mean(figure, POSITION_FIGURES)}")
-        return self._columns(figure)
+        if figure not in self._columns:
+            self._columns[figure] = self._column(figure)
+        return self._columns[figure]
 
-    def _columns(self, figure: str) -> Floats:
+    @cached_property
+    def _columns(self) -> dict[str, Floats]:
+        return {}
+
+    def _column(self, figure: str) -> Floats:
         ledger, figures = self.ledger, self.ledger.valuation
         pool = ledger.partition.pool
         mark = ledger.marks[ledger.book.symbol]
@@ -346,7 +356,7 @@ class MarginReport:
 
     @cached_property
     def _asset_prices(self) -> Floats:
-        return self.books.book.asset_prices(self.ledger.marks)
+        return self.ledger.marked.asset_prices
 
     @cached_property
     def _idle_counted(self) -> float:
@@ -527,8 +537,3 @@ def _nearer(pair: tuple[float | None, float | None]) -> float | None:
     given = [one for one in pair if one is not None]
     return min(given, key=abs) if given else None
 
-
-def _highest(ratios: list[float | None]) -> float | None:
-    if any(ratio is None for ratio in ratios):
-        return None
-    return max((ratio for ratio in ratios if ratio is not None), default=0.0)

@@ -12,12 +12,13 @@ from margin_widgets.engine.ledger import Ledger, liquidation_prices
 from margin_widgets.engine.liquidation import Triggers
 from margin_widgets.engine.partition import Partition, configured, cross, isolated
 from margin_widgets.engine.sweep import LiquidationEvent, Sweep, SweepSeries, sweep
-from margin_widgets.engine.valuation import Valuation, value
+from margin_widgets.engine.valuation import MarkedBook, Valuation, mark_book, value
 
 __all__ = [
     "Book",
     "Ledger",
     "LiquidationEvent",
+    "MarkedBook",
     "Partition",
     "Schedule",
     "Sweep",
@@ -28,6 +29,7 @@ __all__ = [
     "cross",
     "isolated",
     "liquidation_prices",
+    "mark_book",
     "sweep",
     "value",
 ]

@@ -49,10 +49,12 @@ class Schedule:
 
     def at(self, rows: Ints, amounts: Floats) -> Floats:
         """Values of the schedules of `rows` at `amounts` (..., len(rows)); 0 for negative ones."""
-        total = np.zeros(np.shape(amounts))
+        floors, steps = self.floors[rows], self.steps[rows]
+        if amounts.ndim == 1:
+            return (steps * np.maximum(amounts[:, None] - floors, 0.0)).sum(axis=1)
+        total = np.zeros(amounts.shape)  # band by band: amounts may be a large grid
         for band in range(self.floors.shape[1]):
-            excess = amounts - self.floors[rows, band]
-            total += self.steps[rows, band] * np.maximum(excess, 0.0)
+            total += steps[:, band] * np.maximum(amounts - floors[:, band], 0.0)
         return total
 
 

@@ -11,7 +11,7 @@ from margin_widgets.engine.book import Book, Floats, Ints
 from margin_widgets.engine.liquidation import Triggers, bankruptcy_along, triggers_along
 from margin_widgets.engine.partition import Partition
 from margin_widgets.engine.ray import Ray, by_symbol, together
-from margin_widgets.engine.valuation import Valuation, value
+from margin_widgets.engine.valuation import MarkedBook, Valuation, mark_book, value
 
 
 @dataclass(frozen=True)
@@ -20,19 +20,28 @@ class Ledger:
 
     Parameters
     ----------
-    book : Book
+    marked : MarkedBook
+        At marks (S,).
     partition : Partition
-    marks : ndarray (S,)
     """
 
-    book: Book
+    marked: MarkedBook
     partition: Partition
-    marks: Floats
+
+    @property
+    def book(self) -> Book:
+        """What the account holds."""
+        return self.marked.book
+
+    @property
+    def marks(self) -> Floats:
+        """Marks of the symbols (S,)."""
+        return self.marked.marks
 
     @cached_property
     def valuation(self) -> Valuation:
         """Figures at the marks."""
-        return value(self.book, self.partition, self.marks)
+        return value(self.marked, self.partition)
 
     @cached_property
     def _symbol_ray(self) -> tuple[Ray, Ints]:
@@ -40,7 +49,7 @@ class Ledger:
         if self.partition.own.all() and not np.any(self.book.asset_symbol >= 0):
             # A pool of one position whose collateral stays sees every move as its own.
             return self.common_ray, self.partition.pool
-        return by_symbol(self.book, self.partition, self.marks)
+        return by_symbol(self.marked, self.partition)
 
     @cached_property
     def _symbol_triggers(self) -> Triggers:
@@ -52,7 +61,7 @@ class Ledger:
     @cached_property
     def common_ray(self) -> Ray:
         """Each pool along a common move of all marks."""
-        return together(self.book, self.partition, self.marks)
+        return together(self.marked, self.partition)
 
     @cached_property
     def common_triggers(self) -> Triggers:
@@ -94,7 +103,7 @@ class Ledger:
 def liquidation_prices(book: Book, partition: Partition, marks: Floats) -> Triggers:
     """`Ledger.liquidation_prices` for marks with leading axes: (..., S) -> (..., N)."""
     rows = np.asarray(marks, dtype=float).reshape(-1, np.shape(marks)[-1])
-    found = [Ledger(book, partition, row).liquidation_prices for row in rows]
+    found = [Ledger(mark_book(book, row), partition).liquidation_prices for row in rows]
     shape = (*np.shape(marks)[:-1], len(book.symbol))
     return Triggers(
         np.array([one.lower for one in found]).reshape(shape),

@@ -7,11 +7,11 @@ from functools import cached_property
 
 import numpy as np
 
-from margin_widgets.engine.book import Book, Bools, Floats, Ints
+from margin_widgets.engine.book import Bools, Floats, Ints
 from margin_widgets.engine.grouping import sum_by
 from margin_widgets.engine.partition import Partition
 from margin_widgets.engine.piecewise import Hinges, PiecewiseLines
-from margin_widgets.engine.valuation import notional, unrealized_pnl
+from margin_widgets.engine.valuation import MarkedBook
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Ray:
         )
 
 
-def by_symbol(book: Book, partition: Partition, marks: Floats) -> tuple[Ray, Ints]:
+def by_symbol(marked: MarkedBook, partition: Partition) -> tuple[Ray, Ints]:
     """One line per pool and symbol held in it: that symbol moves, all others stay.
 
     Returns
@@ -52,15 +52,17 @@ def by_symbol(book: Book, partition: Partition, marks: Floats) -> tuple[Ray, Int
     line : ndarray of int (N,)
         The line of each position: two legs of a symbol in one pool share it.
     """
+    book = marked.book
     symbols = len(book.inverse)
     pairs, line = np.unique(partition.pool * symbols + book.symbol, return_inverse=True)
     pool, symbol = pairs // max(symbols, 1), pairs % max(symbols, 1)
     asset_moves = book.asset_symbol == symbol[:, None]
-    return _lines(book, partition, marks, pool, line.astype(np.intp), asset_moves), line
+    return _lines(marked, partition, pool, line.astype(np.intp), asset_moves), line
 
 
-def together(book: Book, partition: Partition, marks: Floats, symbol: int | None = None) -> Ray:
+def together(marked: MarkedBook, partition: Partition, symbol: int | None = None) -> Ray:
     """One line per pool: all marks move together, or only `symbol` does."""
+    book = marked.book
     pools = np.arange(len(partition.wallet), dtype=np.intp)
     if symbol is None:
         line = partition.pool
@@ -68,15 +70,13 @@ def together(book: Book, partition: Partition, marks: Floats, symbol: int | None
     else:
         line = np.where(book.symbol == symbol, partition.pool, -1).astype(np.intp)
         moves = book.asset_symbol == symbol
-    return _lines(
-        book, partition, marks, pools, line, np.broadcast_to(moves, (len(pools), len(moves)))
-    )
+    moves = np.broadcast_to(moves, (len(pools), len(moves)))
+    return _lines(marked, partition, pools, line, moves)
 
 
 def _lines(
-    book: Book,
+    marked: MarkedBook,
     partition: Partition,
-    marks: Floats,
     line_pool: Ints,
     position_line: Ints,
     asset_moves: Bools,
@@ -87,12 +87,8 @@ def _lines(
     line, `asset_moves` (L, A) says which assets' prices follow.
     """
     lines, assets = asset_moves.shape
+    book, prices, mark = marked.book, marked.asset_prices, marked.price
     settle = book.position_settle
-    prices = book.asset_prices(marks)
-    mark = marks[book.symbol]
-    profit = unrealized_pnl(book, mark)
-    size = notional(book, mark)
-    upkeep = book.entry_maintenance if book.maintenance_at_entry else book.maintenance(size)
 
     moved = np.flatnonzero(position_line >= 0)
     line = position_line[moved]
@@ -140,17 +136,17 @@ def _lines(
     profit_terms = moved_terms(
         q * np.where(inverse, 1 / entry, -entry), np.where(inverse, -at_mark, at_mark)
     )
-    net = terms_of(staying(profit, partition.wallet))
+    net = terms_of(staying(marked.profit, partition.wallet))
     _add_rows(net.reshape(-1, 3), slot, profit_terms)
 
     gross = np.zeros((lines, 3))
     _add_rows(gross, line, moved_terms(np.zeros(len(moved)), np.abs(at_mark)))
-    gross += terms_of(staying(size)).sum(axis=1)
+    gross += terms_of(staying(marked.notional)).sum(axis=1)
 
-    requirement = terms_of(staying(upkeep)).sum(axis=1)
+    requirement = terms_of(staying(marked.maintenance)).sum(axis=1)
     nothing = np.zeros(len(moved))
     if book.maintenance_at_entry:
-        _add_rows(requirement, line, moved_terms(upkeep[moved], nothing))
+        _add_rows(requirement, line, moved_terms(marked.maintenance[moved], nothing))
         tiers = _no_hinges()
     else:
         rate = book.tiers.steps[book.symbol[moved], 0] + book.closing_fee[book.symbol[moved]]

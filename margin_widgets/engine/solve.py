@@ -6,7 +6,7 @@ import numpy as np
 
 from margin_widgets.engine.book import Book, Floats
 from margin_widgets.engine.partition import Partition
-from margin_widgets.engine.valuation import unrealized_pnl, value
+from margin_widgets.engine.valuation import mark_book, value
 
 
 def amount_that_counts_as(book: Book, asset: int, counted: float) -> float:
@@ -52,10 +52,11 @@ def wallet_at_trigger(
     float
         In units of the asset; what is in the pool's other assets stays.
     """
-    figures = value(book, partition, marks)
-    price = float(book.asset_prices(marks)[asset])
+    marked = mark_book(book, marks)
+    figures = value(marked, partition)
+    price = float(marked.asset_prices[asset])
     in_asset = (partition.pool == pool) & (book.position_settle == asset)
-    profit = float(unrealized_pnl(book, marks[book.symbol])[in_asset].sum())
+    profit = float(marked.profit[in_asset].sum())
     net = partition.wallet[pool, asset] + profit
     counts = net - float(book.haircuts.at(np.array([asset]), np.array([net]))[0])
     missing = float(figures.requirement[pool] - figures.margin_balance[pool]) / price

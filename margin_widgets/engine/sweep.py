@@ -233,18 +233,18 @@ def sweep(
 
 def _track(ledger: Ledger, symbol: int | None) -> Track:
     """Each pool's functions of u and its two triggers."""
-    book, partition, marks = ledger.book, ledger.partition, ledger.marks
+    book, partition = ledger.book, ledger.partition
     if symbol is None:
         ray, triggers = ledger.common_ray, ledger.common_triggers
         follows = book.asset_symbol >= 0
     else:
-        ray = together(book, partition, marks, symbol)
+        ray = together(ledger.marked, partition, symbol)
         triggers = triggers_along(ray, partition)
         follows = book.asset_symbol == symbol
     fallen = partition.occupied & ~stands(book, ray.surplus.at(1.0))
     pair = np.stack([triggers.lower, triggers.upper], axis=1)
     pair[fallen] = (1.0, np.nan)
-    idle = partition.idle * book.asset_prices(marks)
+    idle = partition.idle * ledger.marked.asset_prices
     return Track(
         book=book,
         ray=ray,

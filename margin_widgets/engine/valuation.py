@@ -59,32 +59,61 @@ def count_as_margin(book: Book, amounts: Floats) -> Floats:
     return amounts - book.haircuts.at(assets, amounts)
 
 
-def value(book: Book, partition: Partition, marks: Floats) -> Valuation:
-    """Value positions and pools at `marks` (..., S) in the valuation currency.
+@dataclass(frozen=True)
+class MarkedBook:
+    """A book at given marks, before anybody pools anything. Amounts in settlement assets.
 
-    Examples
-    --------
-    See `margin_widgets.Account`, which builds the book and the partitions.
+    Attributes
+    ----------
+    marks : ndarray (..., S)
+    asset_prices : ndarray (..., A)
+    price, profit, notional, maintenance : ndarray (..., N)
+        Mark, unrealised profit, notional and maintenance margin of each position.
     """
+
+    book: Book
+    marks: Floats
+    asset_prices: Floats
+    price: Floats
+    profit: Floats
+    notional: Floats
+    maintenance: Floats
+
+
+def mark_book(book: Book, marks: Floats) -> MarkedBook:
+    """Value the positions of a book at `marks` (..., S)."""
     marks = np.asarray(marks, dtype=float)
-    asset_prices = book.asset_prices(marks)
     price = marks[..., book.symbol]
-    settle_price = asset_prices[..., book.position_settle]
-    profit = unrealized_pnl(book, price)
-    size_at_mark = notional(book, price)
+    size = notional(book, price)
     maintenance = (
-        np.broadcast_to(book.entry_maintenance, size_at_mark.shape)
+        np.broadcast_to(book.entry_maintenance, size.shape)
         if book.maintenance_at_entry
-        else book.maintenance(size_at_mark)
+        else book.maintenance(size)
     )
+    return MarkedBook(
+        book=book,
+        marks=marks,
+        asset_prices=book.asset_prices(marks),
+        price=price,
+        profit=unrealized_pnl(book, price),
+        notional=size,
+        maintenance=maintenance,
+    )
+
+
+def value(marked: MarkedBook, partition: Partition) -> Valuation:
+    """Value positions and pools in the valuation currency."""
+    book, asset_prices, profit = marked.book, marked.asset_prices, marked.profit
+    settle_price = asset_prices[..., book.position_settle]
     reserved = (
-        np.where(partition.own[partition.pool], book.entry_notional, size_at_mark) / book.leverage
+        np.where(partition.own[partition.pool], book.entry_notional, marked.notional)
+        / book.leverage
     )
     net = partition.wallet + partition.sum_by_pool_and_asset(profit, book.position_settle)
     pool_prices = asset_prices[..., None, :]
-    required = maintenance * settle_price
+    required = marked.maintenance * settle_price
     return Valuation(
-        notional=size_at_mark * settle_price,
+        notional=marked.notional * settle_price,
         unrealized_pnl=profit * settle_price,
         maintenance=required,
         initial=reserved * settle_price,
