@@ -1,0 +1,63 @@
+"""One edit, both reports with every liquidation price, both curves; beside the bare sums."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+import margin_widgets as mw
+from bench import books
+from bench.report import Row, milliseconds
+
+POINTS = 400
+
+
+def recompute(account: mw.Account, quantity: float) -> None:
+    """Edit the first position and read all that the dashboard shows of it."""
+    position = account.positions[0]
+    position.quantity = quantity
+    for report in (account.isolated, account.cross):
+        _ = report.equity, report.maintenance_margin, report.margin_ratio, report.available
+        _ = [figures.liquidation_price for figures in report.positions.values()]
+    curve = account.curve(position.symbol, low=50.0, high=150.0, points=POINTS)
+    _ = curve.isolated.equity, curve.cross.equity
+
+
+def sums(sizes: np.ndarray, entries: np.ndarray, marks: np.ndarray) -> None:
+    """Evaluate PnL and tiered maintenance of every position at every point, as NumPy writes it."""
+    grid = np.repeat(marks[None, :], POINTS, axis=0)
+    grid[:, 0] = np.linspace(50.0, 150.0, POINTS)
+    for _mode in ("isolated", "cross"):
+        pnl = sizes * (grid - entries)
+        notional = np.abs(sizes) * grid
+        maintenance = np.zeros_like(notional)
+        below = 0.0
+        for floor, rate in books.TIERS:
+            maintenance += (rate - below) * np.maximum(0.0, notional - floor)
+            below = rate
+        pnl.sum(axis=1)
+        maintenance.sum(axis=1)
+
+
+def rows() -> Iterator[Row]:
+    """Measure 10 and 1,000 positions."""
+    for count, aim, repeats in ((10, 2.0, 101), (1_000, 20.0, 31)):
+        account = books.account(count)
+        sizes, price = books.quantities(count), np.full(count, books.MARK)
+        size = abs(float(sizes[0]))
+
+        def edit(i: int, account: mw.Account = account, size: float = size) -> None:
+            recompute(account, size + i % 7 + 1)
+
+        def bare(_: int, sizes: np.ndarray = sizes, price: np.ndarray = price) -> None:
+            sums(sizes, price, price)
+
+        ours, plain = milliseconds(edit, repeats), milliseconds(bare, repeats)
+        yield Row(
+            f"edit, reports and curves, {count:,} positions",
+            ours,
+            "ms",
+            aim,
+            f"the same sums in plain NumPy: {plain:.3g} ms, ratio {ours / plain:.2f}",
+        )

@@ -1,0 +1,395 @@
+/**
+ * The rows and columns on screen: a thin layer over Tabulator's virtual rendering.
+ *
+ * Tabulator lays out headers and renders the rows in view; it holds only row ids. What a cell
+ * shows is painted by the owner, so that new data touch only the cells that differ.
+ */
+import { FormatModule, Tabulator, type ColumnDefinition } from "tabulator-tables";
+import { make } from "./common";
+
+Tabulator.registerModule([FormatModule]);
+
+export interface Column {
+  field: string;
+  title: string;
+  hint?: string;
+  kind: "text" | "number" | "choice" | "readonly";
+  choices?: string[];
+  align?: "left" | "right" | "center";
+  width?: number;
+  hide_below?: number;
+  explain?: boolean;
+}
+
+export interface Row {
+  id: string;
+  text: Record<string, string>;
+  raw?: Record<string, string>;
+  classes?: Record<string, string>;
+  flags?: string[];
+}
+
+export interface GridOptions {
+  columns: Column[];
+  rows: Row[];
+  label: string;
+  placeholder: string;
+  maxHeight: number;
+  /** Fill a cell element; called once per new cell, and by the owner after that. */
+  paint(cell: HTMLElement, row: Row, column: Column): void;
+  /** Set the attributes of a row element. */
+  paintRow(element: HTMLElement, row: Row, index: number): void;
+  onReady(): void;
+}
+
+export const ROW_HEIGHT = 27;
+const PADDING = 14;
+/** What each column can give up before the table has to scroll sideways. */
+const SLACK = 6;
+const MARKER = 16;
+
+export function alignment(column: Column): "left" | "right" | "center" {
+  if (column.align) return column.align;
+  return column.kind === "number" || column.kind === "readonly" ? "right" : "left";
+}
+
+export class Grid {
+  rows: Row[] = [];
+  built = false;
+  readonly element = make("div", "mw-grid");
+  private byId = new Map<string, Row>();
+  private index = new Map<string, number>();
+  private readonly columnOf = new Map<string, Column>();
+  private readonly cells = new Map<string, Map<string, HTMLElement>>();
+  private readonly rowElements = new Map<string, HTMLElement>();
+  private readonly natural = new Map<string, number>();
+  private readonly widths = new Map<string, number>();
+  private readonly textWidth = new Map<string, number>();
+  private readonly hidden = new Set<string>();
+  private readonly ruler = document.createElement("canvas").getContext("2d");
+  private readonly table: Tabulator;
+  private destroyed = false;
+
+  constructor(
+    parent: HTMLElement,
+    private readonly options: GridOptions,
+  ) {
+    parent.prepend(this.element);
+    for (const column of options.columns) this.columnOf.set(column.field, column);
+    this.take(options.rows);
+    const empty = make("div", "mw-empty", options.placeholder);
+    this.table = new Tabulator(this.element, {
+      data: options.rows.map(({ id }) => ({ id })),
+      columns: options.columns.map((column) => this.define(column)),
+      index: "id",
+      layout: "fitData",
+      nestedFieldSeparator: false,
+      rowHeight: ROW_HEIGHT,
+      maxHeight: options.maxHeight,
+      placeholder: empty,
+      rowFormatter: (row) => this.formatRow(row.getData().id, row.getElement()),
+    });
+    this.table.on("tableBuilt", () => {
+      if (this.destroyed) {
+        this.table.destroy();
+        return;
+      }
+      this.built = true;
+      this.finish();
+      const ids = options.rows.map((row) => row.id);
+      this.restructure(ids);
+      this.layout();
+      options.onReady();
+    });
+  }
+
+  private define(column: Column): ColumnDefinition {
+    return {
+      field: column.field,
+      title: column.title,
+      titleFormatter: () => make("span", "mw-title", column.title),
+      headerHozAlign: alignment(column),
+      hozAlign: alignment(column),
+      minWidth: 20,
+      width: 60,
+      formatter: (cell) => {
+        const element = cell.getElement();
+        const { id } = cell.getData() as { id: string };
+        this.register(id, column.field, element);
+        const row = this.byId.get(id);
+        if (row) this.options.paint(element, row, column);
+        return (element.firstElementChild as HTMLElement | null) ?? "";
+      },
+    };
+  }
+
+  private register(id: string, field: string, element: HTMLElement): void {
+    element.dataset.field = field;
+    element.dataset.row = id;
+    let fields = this.cells.get(id);
+    if (!fields) this.cells.set(id, (fields = new Map()));
+    fields.set(field, element);
+  }
+
+  private formatRow(id: string, element: HTMLElement): void {
+    this.rowElements.set(id, element);
+    const row = this.byId.get(id);
+    if (row) this.options.paintRow(element, row, this.index.get(id)!);
+  }
+
+  /** Attributes that Tabulator leaves out or sets otherwise. */
+  private finish(): void {
+    const { element, options } = this;
+    if (options.label) element.setAttribute("aria-label", options.label);
+    element.removeAttribute("tabindex");
+    this.holder.tabIndex = -1;
+    const headers = element.querySelectorAll<HTMLElement>('[role="columnheader"]');
+    options.columns.forEach((column, index) => {
+      const header = headers[index];
+      if (!header) return;
+      header.removeAttribute("aria-sort");
+      header.setAttribute("aria-colindex", String(index + 1));
+      header.setAttribute("aria-label", column.title);
+      if (column.hint) {
+        header.title = column.hint;
+        header.setAttribute("aria-description", column.hint);
+      }
+    });
+    element.querySelector('.tabulator-headers')?.setAttribute("aria-rowindex", "1");
+    element.setAttribute("aria-colcount", String(options.columns.length));
+  }
+
+  /** The scrolling element. */
+  get holder(): HTMLElement {
+    return this.element.querySelector<HTMLElement>(".tabulator-tableholder")!;
+  }
+
+  row(id: string): Row | undefined {
+    return this.byId.get(id);
+  }
+
+  indexOf(id: string): number {
+    return this.index.get(id) ?? -1;
+  }
+
+  cell(id: string, field: string): HTMLElement | undefined {
+    return this.cells.get(id)?.get(field);
+  }
+
+  visibleColumns(): Column[] {
+    return this.options.columns.filter((column) => !this.hidden.has(column.field));
+  }
+
+  private take(rows: Row[]): void {
+    this.rows = rows;
+    this.byId = new Map(rows.map((row) => [row.id, row]));
+    this.index = new Map(rows.map((row, index) => [row.id, index]));
+    this.element.setAttribute("aria-rowcount", String(rows.length + 1));
+  }
+
+  /** Show new data. Returns true when rows were added, removed or moved. */
+  setRows(next: Row[]): boolean {
+    const before = this.rows.map((row) => row.id);
+    this.take(next);
+    if (!this.built) return true;
+    const moved = this.restructure(before);
+    for (const row of next) this.paintCells(row);
+    if (moved) {
+      this.natural.clear();
+      for (const row of next) {
+        const element = this.rowElements.get(row.id);
+        if (element) this.options.paintRow(element, row, this.index.get(row.id)!);
+      }
+    }
+    this.layout();
+    return moved;
+  }
+
+  private paintCells(row: Row): void {
+    const fields = this.cells.get(row.id);
+    if (!fields) return;
+    for (const [field, element] of fields) {
+      this.options.paint(element, row, this.columnOf.get(field)!);
+    }
+  }
+
+  /** Paint every row again, e.g. after the selection changed. */
+  paintRows(): void {
+    for (const [id, element] of this.rowElements) {
+      const row = this.byId.get(id);
+      if (row) this.options.paintRow(element, row, this.index.get(id)!);
+    }
+  }
+
+  paintCell(id: string, field: string): void {
+    const element = this.cell(id, field);
+    const row = this.byId.get(id);
+    const column = this.columnOf.get(field);
+    if (element && row && column) this.options.paint(element, row, column);
+  }
+
+  /** Bring Tabulator's rows in the order of `this.rows`, starting from the ids `before`. */
+  private restructure(before: string[]): boolean {
+    const { table } = this;
+    const wanted = this.rows.map((row) => row.id);
+    if (wanted.length === before.length && wanted.every((id, i) => id === before[i])) return false;
+    const keep = new Set(wanted);
+    const gone = before.filter((id) => !keep.has(id));
+    for (const id of gone) {
+      this.cells.delete(id);
+      this.rowElements.delete(id);
+    }
+    if (gone.length === before.length || !wanted.length) {
+      void table.setData(wanted.map((id) => ({ id })));
+      return true;
+    }
+    const { scrollTop } = this.holder;
+    const order = before.filter((id) => keep.has(id));
+    const known = new Set(order);
+    table.blockRedraw();
+    for (const id of gone) void table.deleteRow(id);
+    wanted.forEach((id, at) => {
+      const here = order[at];
+      if (here === id) return;
+      if (known.has(id)) {
+        table.moveRow(id, here!, true);
+        order.splice(order.indexOf(id), 1);
+      } else if (here === undefined) {
+        void table.addRow({ id }, false);
+      } else {
+        void table.addRow({ id }, true, here);
+      }
+      order.splice(at, 0, id);
+    });
+    table.restoreRedraw();
+    this.scrollTo(scrollTop);
+    return true;
+  }
+
+  private scrollTo(top: number): void {
+    const { holder } = this;
+    if (holder.scrollTop === top) return;
+    holder.scrollTop = top;
+    // Tabulator renders on the scroll event, which the browser would send only later.
+    holder.dispatchEvent(new Event("scroll"));
+  }
+
+  /** Scroll as little as needed to bring a row into view. */
+  reveal(id: string): void {
+    const at = this.indexOf(id);
+    if (at < 0 || !this.built) return;
+    const { holder } = this;
+    const top = at * ROW_HEIGHT;
+    const bottom = top + ROW_HEIGHT - holder.clientHeight;
+    if (holder.scrollTop > top) this.scrollTo(top);
+    else if (holder.scrollTop < bottom) this.scrollTo(bottom);
+  }
+
+  /**
+   * Which columns fit, and how wide they are at least. A column with `hide_below` gives way below
+   * that width, and earlier if the texts are long: the one with the highest number first.
+   */
+  private fit(width: number): { columns: Column[]; needs: number[]; tight: boolean } {
+    let columns = this.options.columns.filter((column) => width >= (column.hide_below ?? 0));
+    for (;;) {
+      const needs = columns.map((column) => this.naturalWidth(column));
+      const over = needs.reduce((sum, need) => sum + need, 0) - width;
+      if (over <= 0) return { columns, needs, tight: false };
+      const optional = columns.filter((column) => column.hide_below);
+      if (over <= SLACK * needs.length || !optional.length) {
+        const give = Math.min(SLACK, Math.ceil(over / needs.length));
+        return { columns, needs: needs.map((need) => need - give), tight: true };
+      }
+      const first = optional.reduce((a, b) => (b.hide_below! > a.hide_below! ? b : a));
+      columns = columns.filter((column) => column !== first);
+    }
+  }
+
+  /** Widths from the longest texts. */
+  layout(): void {
+    if (!this.built) return;
+    const width = this.holder.clientWidth;
+    if (!width) return;
+    const { columns, needs, tight } = this.fit(width);
+    this.element.classList.toggle("mw-tight", tight);
+    for (const column of this.options.columns) {
+      const hide = !columns.includes(column);
+      if (hide === this.hidden.has(column.field)) continue;
+      if (hide) {
+        this.hidden.add(column.field);
+        this.table.hideColumn(column.field);
+      } else {
+        this.hidden.delete(column.field);
+        this.table.showColumn(column.field);
+      }
+    }
+    const total = needs.reduce((sum, need) => sum + need, 0);
+    const spare = Math.max(0, width - total);
+    let given = 0;
+    columns.forEach((column, index) => {
+      const last = index === columns.length - 1;
+      const extra = last ? spare - given : Math.floor((spare * needs[index]!) / total);
+      given += extra;
+      const wanted = needs[index]! + extra;
+      if (this.widths.get(column.field) === wanted) return;
+      this.widths.set(column.field, wanted);
+      const found = this.table.getColumn(column.field);
+      if (found) found.setWidth(wanted);
+    });
+  }
+
+  private naturalWidth(column: Column): number {
+    if (column.width) return column.width;
+    const marker = column.kind === "choice" ? MARKER : 0;
+    const wanted = PADDING + Math.max(this.measure(column.title), this.longest(column) + marker);
+    // Never narrower while the same rows stay, or the columns would jitter during a drag.
+    const width = Math.max(wanted, this.natural.get(column.field) ?? 0);
+    this.natural.set(column.field, width);
+    return width;
+  }
+
+  /** Width of the longest text; figures of equal length are equally wide, words are not. */
+  private longest({ field, kind }: Column): number {
+    let length = 0;
+    let candidates: string[] = [];
+    for (const row of this.rows) {
+      const text = row.text[field] ?? "";
+      if (text.length > length) {
+        length = text.length;
+        candidates = [text];
+      } else if (text.length === length && kind !== "number" && candidates.length < 12) {
+        candidates.push(text);
+      }
+    }
+    return Math.max(0, ...candidates.map((text) => this.measure(text)));
+  }
+
+  private measure(text: string): number {
+    const { ruler } = this;
+    if (!text || !ruler) return 8 * text.length;
+    let width = this.textWidth.get(text);
+    if (width === undefined) {
+      if (!this.textWidth.size || this.textWidth.size > 2000) {
+        this.textWidth.clear();
+        const style = getComputedStyle(this.element);
+        ruler.font = `500 ${style.fontSize} ${style.fontFamily}`;
+      }
+      width = Math.ceil(ruler.measureText(text).width);
+      this.textWidth.set(text, width);
+    }
+    return width;
+  }
+
+  /** Render anew after the table was hidden. */
+  redraw(): void {
+    if (!this.built) return;
+    this.table.redraw(true);
+    this.layout();
+  }
+
+  destroy(): void {
+    this.destroyed = true;
+    if (this.built) this.table.destroy();
+    this.element.remove();
+  }
+}

@@ -1,0 +1,167 @@
+/**
+ * Shows HTML that Python has escaped, and reports what the user does with it.
+ *
+ * Traits: `html`, `label`, `live`, `role`.
+ * Messages: {type: "action", action, value}, {type: "explain", path}, undo, redo.
+ */
+import { Disposer, focusedIn, makeRoot, sendHistoryKeys, type RenderContext } from "./common";
+
+const CONTROL = "select[data-action], input[data-action]";
+
+/** Attribute selectors that find the same control again after a new render. */
+function findAgain(element: HTMLElement): string | null {
+  const holder = element.closest<HTMLElement>("[data-key]");
+  if (holder === element) return `[data-key="${CSS.escape(element.dataset.key!)}"]`;
+  for (const name of ["action", "explain"] as const) {
+    const own = element.dataset[name];
+    if (own === undefined) continue;
+    const value = element.dataset.value;
+    const tail = value === undefined ? "" : `[data-value="${CSS.escape(value)}"]`;
+    return `[data-${name}="${CSS.escape(own)}"]${tail}`;
+  }
+  return null;
+}
+
+/** Replace the content, keeping focus, typed text, scroll positions and open details. */
+function replaceContent(root: HTMLElement, html: string): void {
+  const focused = focusedIn(root);
+  const again = focused && focused !== root ? findAgain(focused) : null;
+  const typed = focused instanceof HTMLInputElement ? focused : null;
+  const kept = [...root.querySelectorAll<HTMLElement>("[data-key]")].map((element) => ({
+    key: element.dataset.key!,
+    top: element.scrollTop,
+    left: element.scrollLeft,
+    open: element instanceof HTMLDetailsElement ? element.open : null,
+  }));
+  const { scrollTop, scrollLeft } = root;
+
+  root.innerHTML = html;
+
+  for (const { key, top, left, open } of kept) {
+    if (!top && !left && open === null) continue;
+    const element = root.querySelector<HTMLElement>(`[data-key="${CSS.escape(key)}"]`);
+    if (!element) continue;
+    element.scrollTop = top;
+    element.scrollLeft = left;
+    if (open !== null && element instanceof HTMLDetailsElement) element.open = open;
+  }
+  root.scrollTop = scrollTop;
+  root.scrollLeft = scrollLeft;
+  setTabStops(root);
+
+  const target = again && root.querySelector<HTMLElement>(again);
+  if (!target) return;
+  if (typed && target instanceof HTMLInputElement && typed.value !== typed.defaultValue) {
+    target.value = typed.value;
+  }
+  if (target.tabIndex < 0) target.tabIndex = 0;
+  target.focus({ preventScroll: true });
+}
+
+/** The buttons that arrow keys walk through: tabs of a tab list, options of a group. */
+function siblings(element: HTMLElement): HTMLElement[] {
+  const list = element.closest<HTMLElement>('[role="tablist"], [role="radiogroup"]');
+  if (!list) return [];
+  return [...list.querySelectorAll<HTMLElement>('[role="tab"], [role="radio"]')];
+}
+
+/** One tab stop per tab list and radio group: the chosen item, or else the first. */
+function setTabStops(root: HTMLElement): void {
+  for (const list of root.querySelectorAll<HTMLElement>('[role="tablist"], [role="radiogroup"]')) {
+    const items = [...list.querySelectorAll<HTMLElement>('[role="tab"], [role="radio"]')];
+    const chosen =
+      items.find((i) => i.ariaSelected === "true" || i.ariaChecked === "true") ?? items[0];
+    for (const item of items) item.tabIndex = item === chosen ? 0 : -1;
+  }
+}
+
+/** Arrow keys walk through tabs and radio buttons; a radio button is chosen on arrival. */
+function walk(event: KeyboardEvent): void {
+  const target = (event.target as HTMLElement).closest<HTMLElement>('[role="tab"], [role="radio"]');
+  if (!target || event.ctrlKey || event.metaKey || event.altKey) return;
+  const items = siblings(target);
+  const at = items.indexOf(target);
+  const to = {
+    ArrowRight: at + 1,
+    ArrowDown: at + 1,
+    ArrowLeft: at - 1,
+    ArrowUp: at - 1,
+    Home: 0,
+    End: items.length - 1,
+  }[event.key];
+  if (at < 0 || to === undefined) return;
+  event.preventDefault();
+  event.stopPropagation();
+  const next = items[(to + items.length) % items.length]!;
+  for (const item of items) item.tabIndex = item === next ? 0 : -1;
+  next.focus();
+  if (next.getAttribute("role") === "radio" && next !== target) next.click();
+}
+
+function render({ model, el }: RenderContext): () => void {
+  const disposer = new Disposer();
+  const root = makeRoot(el, "mw-html", disposer);
+  const text = (name: string) => String(model.get(name) ?? "");
+
+  const describe = () => {
+    const live = Boolean(model.get("live"));
+    const role = text("role") || (live ? "status" : "");
+    if (role) root.setAttribute("role", role);
+    else root.removeAttribute("role");
+    if (live) root.setAttribute("aria-live", "polite");
+    else root.removeAttribute("aria-live");
+    if (text("label")) root.setAttribute("aria-label", text("label"));
+    else root.removeAttribute("aria-label");
+  };
+
+  // A node replaced between press and release would swallow the click, so wait for it.
+  let pressed = false;
+  let shown: string | null = null;
+  const update = () => {
+    const html = text("html");
+    if (pressed || html === shown) return;
+    shown = html;
+    replaceContent(root, html);
+  };
+  const released = () => {
+    if (!pressed) return;
+    setTimeout(() => {
+      pressed = false;
+      update();
+    });
+  };
+
+  describe();
+  update();
+  disposer.observe(model, "change:html", update);
+  for (const name of ["label", "live", "role"]) {
+    disposer.observe(model, `change:${name}`, describe);
+  }
+  disposer.listen(root, "pointerdown", () => (pressed = true));
+  disposer.listen(window, "pointerup", released, true);
+  disposer.listen(window, "pointercancel", released, true);
+
+  disposer.listen(root, "click", (event) => {
+    const target = (event.target as HTMLElement).closest<HTMLElement>(
+      "[data-action], [data-explain]",
+    );
+    if (!target || !root.contains(target) || target.matches(CONTROL)) return;
+    if (target.getAttribute("aria-disabled") === "true") return;
+    const { action, value, explain } = target.dataset;
+    if (action !== undefined) model.send({ type: "action", action, value: value ?? null });
+    else model.send({ type: "explain", path: explain });
+  });
+  disposer.listen(root, "change", (event) => {
+    const target = event.target as HTMLElement;
+    if (!target.matches(CONTROL)) return;
+    const control = target as HTMLInputElement | HTMLSelectElement;
+    const value = control.type === "checkbox" ? (control as HTMLInputElement).checked : control.value;
+    model.send({ type: "action", action: control.dataset.action, value });
+  });
+  disposer.listen(root, "keydown", walk);
+  sendHistoryKeys(root, model, disposer);
+
+  return () => disposer.dispose();
+}
+
+export default { render };

@@ -1,0 +1,318 @@
+/**
+ * One row per symbol: its name, a slider and a number, all for the mark price.
+ *
+ * Traits: `rows`, `errors`, `label`.
+ * Messages: preview, commit, commit_text, cancel, select, undo, redo.
+ */
+import { Disposer, make, makeRoot, sendHistoryKeys, type Model, type RenderContext } from "./common";
+
+interface MarkData {
+  symbol: string;
+  text: string;
+  value: number;
+  low: number;
+  high: number;
+  step: number;
+  selected: boolean;
+}
+
+interface MarkError {
+  symbol: string;
+  text: string;
+  message: string;
+}
+
+const PREVIEW_MS = 100;
+const KEY_COMMIT_MS = 150;
+/** How long a released slider waits for Python's answer before it shows what Python says. */
+const HOLD_MS = 800;
+const POSITIONS = 1000;
+
+let views = 0;
+
+/** Decimals of a number as written, "1,234.50" has two. */
+function decimals(text: string): number {
+  const point = text.indexOf(".");
+  return point < 0 ? 0 : text.slice(point + 1).replace(/\D/g, "").length;
+}
+
+function decimalsOf(step: number): number {
+  const [mantissa = "", exponent = "0"] = String(step).split("e");
+  return Math.max(0, decimals(mantissa) - Number(exponent));
+}
+
+/** One symbol's controls; keeps what the user is doing apart from what Python says. */
+class MarkRow {
+  readonly element = make("div", "mw-mark");
+  private readonly name = make("button", "mw-mark-name");
+  private readonly range = make("input", "mw-range");
+  private readonly number = make("input", "mw-number");
+  private readonly message = make("div", "mw-mark-error");
+  private data: MarkData;
+  private error: MarkError | null = null;
+  private positions = POSITIONS;
+  private dragging = false;
+  private byKey = false;
+  private lastPreview = 0;
+  private previewTimer = 0;
+  private commitTimer = 0;
+  private holdTimer = 0;
+  private held: number | null = null;
+  private shownText = "";
+
+  constructor(
+    data: MarkData,
+    private readonly model: Model,
+    id: string,
+  ) {
+    this.data = data;
+    const { symbol } = data;
+    this.name.textContent = symbol;
+    this.name.title = symbol;
+    this.range.type = "range";
+    this.range.min = "0";
+    this.range.setAttribute("aria-label", `${symbol} mark price`);
+    this.number.type = "text";
+    this.number.inputMode = "decimal";
+    this.number.autocomplete = "off";
+    this.number.spellcheck = false;
+    this.number.setAttribute("aria-label", `${symbol} mark price, number`);
+    this.message.id = `${id}-error`;
+    this.message.setAttribute("role", "alert");
+    this.element.dataset.symbol = symbol;
+    this.element.append(this.name, this.range, this.number, this.message);
+    this.listen();
+    this.show();
+  }
+
+  private listen(): void {
+    const { range, number } = this;
+    const symbol = this.data.symbol;
+    this.name.addEventListener("click", () => this.model.send({ type: "select", symbol }));
+
+    range.addEventListener("pointerdown", () => {
+      this.dragging = true;
+      this.byKey = false;
+    });
+    range.addEventListener("keydown", () => (this.byKey = true));
+    range.addEventListener("input", () => {
+      this.release();
+      this.showValue(this.sliderValue());
+      this.preview();
+      if (this.byKey) this.commitSoon();
+    });
+    range.addEventListener("change", () => {
+      if (this.byKey) this.commitSoon();
+      else this.commit();
+      this.dragging = false;
+    });
+    for (const type of ["pointerup", "pointercancel", "lostpointercapture"] as const) {
+      // The change event of a drag comes after these; give it time to arrive first.
+      range.addEventListener(type, () =>
+        setTimeout(() => {
+          this.dragging = false;
+          this.show();
+        }),
+      );
+    }
+    range.addEventListener("blur", () => this.commitTimer && this.commit());
+
+    number.addEventListener("focus", () => number.select());
+    number.addEventListener("blur", () => this.commitText());
+    number.addEventListener("keydown", (event) => {
+      if (event.key === "Enter") {
+        event.preventDefault();
+        this.commitText();
+        number.select();
+      } else if (event.key === "Escape") {
+        event.preventDefault();
+        event.stopPropagation();
+        if (this.error) this.model.send({ type: "cancel", symbol });
+        this.error = null;
+        this.shownText = number.value = this.data.text;
+        this.showError();
+        number.select();
+      }
+    });
+  }
+
+  private sliderValue(): number {
+    const { low, high, step } = this.data;
+    const at = Number(this.range.value) / this.positions;
+    if (at === 0) return low;
+    if (at === 1) return high;
+    const value = low + at * (high - low);
+    if (!(step > 0)) return value;
+    const snapped = Number((Math.round(value / step) * step).toFixed(decimalsOf(step)));
+    return Math.min(high, Math.max(low, snapped));
+  }
+
+  private format(value: number): string {
+    const digits = decimals(this.data.text);
+    return value.toLocaleString("en-US", {
+      minimumFractionDigits: digits,
+      maximumFractionDigits: digits,
+    });
+  }
+
+  private preview(): void {
+    const wait = this.lastPreview + PREVIEW_MS - performance.now();
+    if (wait > 0) {
+      this.previewTimer ||= window.setTimeout(() => this.sendPreview(), wait);
+    } else {
+      this.sendPreview();
+    }
+  }
+
+  private sendPreview(): void {
+    clearTimeout(this.previewTimer);
+    this.previewTimer = 0;
+    this.lastPreview = performance.now();
+    this.model.send({ type: "preview", symbol: this.data.symbol, value: this.sliderValue() });
+  }
+
+  private commitSoon(): void {
+    clearTimeout(this.commitTimer);
+    this.commitTimer = window.setTimeout(() => this.commit(), KEY_COMMIT_MS);
+  }
+
+  private commit(): void {
+    clearTimeout(this.commitTimer);
+    clearTimeout(this.previewTimer);
+    this.commitTimer = this.previewTimer = 0;
+    this.dragging = false;
+    const value = this.sliderValue();
+    this.held = value;
+    clearTimeout(this.holdTimer);
+    this.holdTimer = window.setTimeout(() => {
+      this.release();
+      this.show();
+    }, HOLD_MS);
+    this.model.send({ type: "commit", symbol: this.data.symbol, value });
+  }
+
+  private commitText(): void {
+    const text = this.number.value;
+    if (text === this.shownText) return;
+    this.shownText = text;
+    this.model.send({ type: "commit_text", symbol: this.data.symbol, text });
+    // No news may mean that the text says what the mark already is: show it as Python writes it.
+    clearTimeout(this.holdTimer);
+    this.holdTimer = window.setTimeout(() => this.show(), HOLD_MS);
+  }
+
+  /** Stop waiting for the answer to a commit. */
+  private release(): void {
+    clearTimeout(this.holdTimer);
+    this.held = null;
+  }
+
+  update(data: MarkData, error: MarkError | null): void {
+    const priceNews = data.value !== this.data.value || data.text !== this.data.text;
+    const news = priceNews || error !== this.error;
+    this.data = data;
+    this.error = error;
+    if (this.held !== null && priceNews && Math.abs(data.value - this.held) <= 1e-9 * this.held) {
+      this.release();
+    }
+    this.show(news);
+  }
+
+  /** Bring the controls in line with the data, except what the user holds. */
+  show(news = true): void {
+    const { data, range } = this;
+    this.name.setAttribute("aria-pressed", String(Boolean(data.selected)));
+    this.element.classList.toggle("mw-selected", Boolean(data.selected));
+    if (!this.dragging && !this.commitTimer && this.held === null) {
+      const span = data.high - data.low;
+      const wanted = data.step > 0 ? Math.round(span / data.step) : POSITIONS;
+      this.positions = Math.min(POSITIONS, Math.max(1, wanted || 1));
+      if (range.max !== String(this.positions)) range.max = String(this.positions);
+      const at = span > 0 ? (data.value - data.low) / span : 0;
+      const position = String(Math.round(Math.min(1, Math.max(0, at)) * this.positions));
+      if (range.value !== position) range.value = position;
+      this.paint();
+      range.setAttribute("aria-valuetext", data.text);
+      const typing = document.activeElement === this.number && this.number.value !== this.shownText;
+      if (this.error) {
+        if (!typing) this.shownText = this.number.value = this.error.text;
+      } else if (!typing && (news || this.shownText === this.number.value)) {
+        if (this.number.value !== data.text) this.number.value = data.text;
+        this.shownText = data.text;
+      }
+    }
+    this.showError();
+  }
+
+  private showValue(value: number): void {
+    const text = this.format(value);
+    this.number.value = this.shownText = text;
+    this.range.setAttribute("aria-valuetext", text);
+    this.paint();
+  }
+
+  /** The filled part of the track is drawn from this share. */
+  private paint(): void {
+    const share = (100 * Number(this.range.value)) / this.positions;
+    this.range.style.setProperty("--mw-at", `${share}%`);
+  }
+
+  private showError(): void {
+    const message = this.error?.message ?? "";
+    if (this.message.textContent !== message) this.message.textContent = message;
+    this.message.hidden = !message;
+    this.number.classList.toggle("mw-invalid", Boolean(message));
+    if (message) {
+      this.number.setAttribute("aria-invalid", "true");
+      this.number.setAttribute("aria-describedby", this.message.id);
+    } else {
+      this.number.removeAttribute("aria-invalid");
+      this.number.removeAttribute("aria-describedby");
+    }
+  }
+
+  remove(): void {
+    for (const timer of [this.previewTimer, this.commitTimer, this.holdTimer]) clearTimeout(timer);
+    this.element.remove();
+  }
+}
+
+function render({ model, el }: RenderContext): () => void {
+  const disposer = new Disposer();
+  const root = makeRoot(el, "mw-marks", disposer);
+  const prefix = `mw-marks-${(views += 1)}`;
+  const rows = new Map<string, MarkRow>();
+  let made = 0;
+
+  const update = () => {
+    root.setAttribute("role", "group");
+    root.setAttribute("aria-label", String(model.get("label") || "Mark prices"));
+    const data = (model.get("rows") as MarkData[] | null) ?? [];
+    const errors = (model.get("errors") as MarkError[] | null) ?? [];
+    const wanted = new Set(data.map((row) => row.symbol));
+    for (const [symbol, row] of rows) {
+      if (wanted.has(symbol)) continue;
+      row.remove();
+      rows.delete(symbol);
+    }
+    data.forEach((item, index) => {
+      const error = errors.find((e) => e.symbol === item.symbol) ?? null;
+      let row = rows.get(item.symbol);
+      if (!row) {
+        row = new MarkRow(item, model, `${prefix}-${(made += 1)}`);
+        rows.set(item.symbol, row);
+      }
+      row.update(item, error);
+      const here = root.children[index];
+      if (here !== row.element) root.insertBefore(row.element, here ?? null);
+    });
+  };
+
+  update();
+  for (const name of ["rows", "errors", "label"]) disposer.observe(model, `change:${name}`, update);
+  disposer.add(() => rows.forEach((row) => row.remove()));
+  sendHistoryKeys(root, model, disposer);
+  return () => disposer.dispose();
+}
+
+export default { render };

@@ -1,0 +1,120 @@
+"""The HTML part: actions, focus kept over updates, roles."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from frontend_support import Part
+
+BAR = """
+<div class="mw-bar"><h2 class="mw-name">REF-2</h2>
+<button class="mw-button" data-action="undo" data-key="undo">Undo</button>
+<button class="mw-button" data-action="redo" data-key="redo" aria-disabled="true">Redo</button>
+<button class="mw-num" data-explain="cross.margin_ratio">{ratio}</button>
+<select data-action="preset" data-key="preset" aria-label="Preset"><option>a<option>b</select>
+<input data-action="name" data-key="name" aria-label="Name" value="x">
+<input type="checkbox" data-action="fees" data-key="fees" aria-label="Fees"></div>
+"""
+SEG = """
+<div class="mw-seg" role="radiogroup" aria-label="Axis">
+<button role="radio" aria-checked="{a}" data-action="axis" data-value="BTC">BTC</button>
+<button role="radio" aria-checked="{b}" data-action="axis" data-value="all">All</button></div>
+<div class="mw-tabs" role="tablist">
+<button role="tab" aria-selected="true" data-action="tab" data-value="1" data-key="t1">One</button>
+<button role="tab" aria-selected="false" data-action="tab" data-value="2" data-key="t2">Two</button>
+</div>
+"""
+
+
+def mount(page: Any, html: str, **more: Any) -> Part:
+    return Part(page, "html", {"html": html, "label": "", "live": False, "role": "", **more})
+
+
+def test_actions(page: Any) -> None:
+    part = mount(page, BAR.format(ratio="4.5 %"))
+    page.get_by_role("button", name="Undo").click()
+    page.get_by_role("button", name="Redo").click(force=True)
+    page.get_by_role("button", name="4.5 %").press("Enter")
+    page.get_by_label("Preset").select_option("b")
+    page.get_by_label("Name").fill("book")
+    page.get_by_label("Name").press("Enter")
+    page.get_by_label("Fees").check()
+    assert part.sent() == [
+        {"type": "action", "action": "undo", "value": None},
+        {"type": "explain", "path": "cross.margin_ratio"},
+        {"type": "action", "action": "preset", "value": "b"},
+        {"type": "action", "action": "name", "value": "book"},
+        {"type": "action", "action": "fees", "value": True},
+    ]
+
+
+def test_focus_and_typed_text_survive(page: Any) -> None:
+    part = mount(page, BAR.format(ratio="4.5 %"))
+    page.get_by_label("Name").focus()
+    page.keyboard.type("abc")
+    part.set(html=BAR.format(ratio="4.6 %"))
+    assert page.evaluate("document.activeElement.dataset.key") == "name"
+    assert page.get_by_label("Name").input_value() == "abcx"
+    page.get_by_role("button", name="4.6 %").focus()
+    part.set(html=BAR.format(ratio="4.7 %"))
+    assert page.evaluate("document.activeElement.textContent") == "4.7 %"
+
+
+def test_click_survives_an_update_between_press_and_release(page: Any) -> None:
+    part = mount(page, BAR.format(ratio="4.5 %"))
+    page.get_by_role("button", name="Undo").hover()
+    page.mouse.down()
+    part.set(html=BAR.format(ratio="9.9 %"))
+    page.mouse.up()
+    assert part.sent() == [{"type": "action", "action": "undo", "value": None}]
+    page.wait_for_timeout(30)
+    assert page.get_by_role("button", name="9.9 %").count() == 1
+
+
+def test_scroll_survives(page: Any) -> None:
+    box = (
+        '<div data-key="log" style="height:50px;overflow:auto"><p style="height:500px">{}</p></div>'
+    )
+    part = mount(page, box.format("a"))
+    page.evaluate("document.querySelector('[data-key=log]').scrollTop = 120")
+    part.set(html=box.format("b"))
+    assert page.evaluate("document.querySelector('[data-key=log]').scrollTop") == 120
+
+
+def test_arrow_keys(page: Any) -> None:
+    part = mount(page, SEG.format(a="true", b="false"))
+    page.locator("#before").focus()
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "BTC"
+    page.keyboard.press("ArrowRight")
+    assert part.sent() == [{"type": "action", "action": "axis", "value": "all"}]
+    part.set(html=SEG.format(a="false", b="true"))
+    assert page.evaluate("document.activeElement.textContent") == "All"
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "One"
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate("document.activeElement.textContent") == "Two"
+    assert part.sent() == []
+    page.keyboard.press("Enter")
+    assert part.sent() == [{"type": "action", "action": "tab", "value": "2"}]
+
+
+def test_undo_keys(page: Any) -> None:
+    part = mount(page, BAR.format(ratio="4.5 %"))
+    page.get_by_role("button", name="Undo").focus()
+    for keys in ("Control+z", "Control+Shift+z", "Control+y"):
+        page.keyboard.press(keys)
+    page.get_by_label("Name").focus()
+    page.keyboard.press("Control+z")
+    assert [m["type"] for m in part.sent()] == ["undo", "redo", "redo"]
+
+
+def test_live_region_and_cleanup(page: Any) -> None:
+    part = mount(page, "<p>ok</p>", live=True, label="Verdict")
+    region = page.get_by_role("status", name="Verdict")
+    assert region.get_attribute("aria-live") == "polite"
+    part.set(live=False, role="region")
+    assert page.get_by_role("region", name="Verdict").get_attribute("aria-live") is None
+    page.evaluate("() => { views.forEach(v => v.stop()); }")
+    assert page.evaluate("models.m.listening") == 0
+    assert page.locator(".mw-html").count() == 0

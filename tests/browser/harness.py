@@ -1,0 +1,517 @@
+"""A real JupyterLab and a real Chromium, for tests and measurements of what a person sees.
+
+`LabServer` is a server with folders of its own; `Lab` is such a server and a browser;
+`NotebookPage` is a notebook opened in it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self, TypeVar
+from urllib.error import HTTPError
+from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
+
+import nbformat
+import websocket
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, WebSocket, sync_playwright
+
+from scripts import chromium
+
+T = TypeVar("T")
+
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-lcd-text",
+    "--force-color-profile=srgb",
+    # Nothing but this machine can be reached, so a part that needs the network shows itself.
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
+]
+
+# Console errors that are not ours: a pattern of text or address, and why it may be passed over.
+FOREIGN_NOISE = {
+    r"favicon": "Lab asks for icons of pages that have none",
+    r"/api/(contents|sessions|kernels)/?.*\b404\b": "Lab polls a notebook or kernel just closed",
+}
+
+# What Lab would otherwise fetch or ask for by itself.
+SETTINGS = {
+    "@jupyterlab/apputils-extension:notification": {
+        "checkForUpdates": False,
+        "doNotDisturbMode": True,
+        "fetchNews": "false",
+    },
+    "@jupyterlab/docmanager-extension:plugin": {"autosave": False},
+}
+
+CONFIG = """\
+c.ServerApp.ip = "127.0.0.1"
+c.ServerApp.port = 0
+c.ServerApp.open_browser = False
+c.ServerApp.allow_root = True
+c.ServerApp.token = {token!r}
+c.ServerApp.root_dir = {root!r}
+c.LabApp.expose_app_in_browser = True
+c.LabApp.extension_manager = "readonly"
+c.FileContentsManager.delete_to_trash = False
+"""
+
+
+def wait_until(
+    condition: Callable[[], T],
+    timeout: float = 10.0,
+    message: str = "",
+    pause: Callable[[float], object] = time.sleep,
+    interval: float = 0.05,
+) -> T:
+    """Call until the answer is true and return it; fail with the last answer after `timeout` s."""
+    end = time.monotonic() + timeout
+    while True:
+        answer = condition()
+        if answer:
+            return answer
+        if time.monotonic() > end:
+            raise AssertionError(
+                f"{message or 'condition'}: not reached in {timeout} s, last answer {answer!r}"
+            )
+        pause(interval)
+
+
+class LabServer:
+    """JupyterLab on a free port; its folders, settings and kernels are its own."""
+
+    def __init__(self) -> None:
+        self.token = uuid.uuid4().hex
+        self._folder = tempfile.TemporaryDirectory(prefix="lab-", ignore_cleanup_errors=True)
+        base = Path(self._folder.name)
+        self.root = base / "root"
+        self._runtime = base / "runtime"
+        self._log = base / "server.log"
+        config = base / "config"
+        for folder in (self.root, self._runtime, config / "labconfig"):
+            folder.mkdir(parents=True)
+        (config / "jupyter_server_config.py").write_text(
+            CONFIG.format(token=self.token, root=str(self.root))
+        )
+        (config / "labconfig" / "default_setting_overrides.json").write_text(json.dumps(SETTINGS))
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("JUPYTER")}
+        environment |= {
+            "HOME": str(base),
+            "IPYTHONDIR": str(base / "ipython"),
+            "JUPYTER_CONFIG_DIR": str(config),
+            "JUPYTER_DATA_DIR": str(base / "data"),
+            "JUPYTER_RUNTIME_DIR": str(self._runtime),
+            "JUPYTERLAB_SETTINGS_DIR": str(base / "settings"),
+            "JUPYTERLAB_WORKSPACES_DIR": str(base / "workspaces"),
+            "MARGIN_WIDGETS_STRICT": "1",
+            "PYTHONUNBUFFERED": "1",
+        }
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "jupyterlab"],
+                cwd=self.root,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        try:
+            self.url = wait_until(self._find_url, 90, "JupyterLab's start", interval=0.1)
+        except BaseException:
+            self.close()
+            raise
+
+    def _find_url(self) -> str | None:
+        if self._process.poll() is not None:
+            raise RuntimeError(f"JupyterLab ended at its start:\n{self.log()}")
+        for path in self._runtime.glob("jpserver-*.json"):
+            try:
+                port = json.loads(path.read_text())["port"]
+                self.url = f"http://127.0.0.1:{port}"
+                self.request("GET", "/api/status")
+            except (OSError, ValueError):
+                return None  # written at this moment, or not listening yet
+            return self.url
+        return None
+
+    def log(self) -> str:
+        """Return what the server has printed so far."""
+        return self._log.read_text(errors="replace")
+
+    def request(self, method: str, path: str) -> Any:
+        """Call the server's REST interface and return the decoded answer."""
+        request = Request(
+            self.url + path, method=method, headers={"Authorization": f"token {self.token}"}
+        )
+        with urlopen(request, timeout=30) as answer:
+            body = answer.read()
+        return json.loads(body) if body else None
+
+    def close(self) -> None:
+        """Shut kernels and server down and remove the folders."""
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+            try:
+                self._process.wait(20)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        self._folder.cleanup()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+@dataclass
+class FrameCount:
+    """What went over the page's websockets, in messages and bytes."""
+
+    sent: int = 0
+    received: int = 0
+    sent_bytes: int = 0
+    received_bytes: int = 0
+
+    def reset(self) -> None:
+        """Start counting from zero."""
+        self.sent = self.received = self.sent_bytes = self.received_bytes = 0
+
+    def watch(self, socket: WebSocket) -> None:
+        """Count the frames of this socket too."""
+        socket.on("framesent", self._on_sent)
+        socket.on("framereceived", self._on_received)
+
+    def _on_sent(self, payload: str | bytes) -> None:
+        self.sent += 1
+        self.sent_bytes += len(payload)
+
+    def _on_received(self, payload: str | bytes) -> None:
+        self.received += 1
+        self.received_bytes += len(payload)
+
+
+class KernelError(AssertionError):
+    """Code raised in the kernel; the text is its traceback."""
+
+
+@dataclass
+class KernelChannel:
+    """A second client of a notebook's kernel, over the server's websocket."""
+
+    server: LabServer
+    kernel_id: str
+    _session: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    def __post_init__(self) -> None:
+        address = self.server.url.replace("http", "ws", 1)
+        self._socket = websocket.create_connection(
+            f"{address}/api/kernels/{self.kernel_id}/channels?session_id={self._session}",
+            header=[f"Authorization: token {self.server.token}"],
+            timeout=30,
+        )
+
+    def run(self, code: str, timeout: float = 60) -> str:
+        """Execute code; return what it printed, followed by the text of its last expression."""
+        message_id = uuid.uuid4().hex
+        self._socket.send(json.dumps(self._execute_request(message_id, code)))
+        end = time.monotonic() + timeout
+        texts: list[str] = []
+        error = ""
+        # The reply and the idle status come on two channels, in either order.
+        missing = {"execute_reply", "idle"}
+        while missing:
+            self._socket.settimeout(max(0.01, end - time.monotonic()))
+            try:
+                message = json.loads(self._socket.recv())
+            except websocket.WebSocketTimeoutException:
+                raise AssertionError(f"the kernel did not answer in {timeout} s: {code}") from None
+            if message["parent_header"].get("msg_id") != message_id:
+                continue
+            kind, content = message["msg_type"], message["content"]
+            if kind == "stream":
+                texts.append(content["text"])
+            elif kind in {"execute_result", "display_data"}:
+                texts.append(content["data"].get("text/plain", ""))
+            elif kind == "error":
+                error = plain("\n".join(content["traceback"]))
+            elif kind == "status" and content["execution_state"] == "idle":
+                missing.discard("idle")
+            elif kind == "execute_reply":
+                missing.discard("execute_reply")
+        if error:
+            raise KernelError(error)
+        return "".join(texts).strip()
+
+    def _execute_request(self, message_id: str, code: str) -> dict[str, Any]:
+        header = {
+            "msg_id": message_id,
+            "msg_type": "execute_request",
+            "session": self._session,
+            "username": "",
+            "version": "5.3",
+        }
+        content = {
+            "code": code,
+            "silent": False,
+            "store_history": False,
+            "user_expressions": {},
+            "allow_stdin": False,
+            "stop_on_error": False,
+        }
+        return {
+            "header": header,
+            "parent_header": {},
+            "metadata": {},
+            "content": content,
+            "channel": "shell",
+            "buffers": [],
+        }
+
+    def close(self) -> None:
+        """Leave the kernel to its other clients."""
+        self._socket.close()
+
+
+class NotebookPage:
+    """A notebook in a browser page. `page` is Playwright's, for all that is not here."""
+
+    def __init__(self, lab: Lab, page: Page, path: str) -> None:
+        self.lab = lab
+        self.page = page
+        self.path = path
+        self.console_errors: list[str] = []
+        self.foreign_requests: list[str] = []
+        self.ws_frames = FrameCount()
+        self._channel: KernelChannel | None = None
+        self._session_id = ""
+        page.on("console", self._on_console)
+        page.on("pageerror", lambda error: self._add_error(f"{error}\n{error.stack}"))
+        page.on("request", lambda request: self._on_request(request.url))
+        page.on("websocket", self.ws_frames.watch)
+
+    def _on_console(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self._add_error(f"{message.text} ({message.location.get('url', '')})")
+
+    def _add_error(self, text: str) -> None:
+        if not any(re.search(pattern, text) for pattern in FOREIGN_NOISE):
+            self.console_errors.append(text)
+
+    def _on_request(self, url: str) -> None:
+        parts = urlsplit(url)
+        if parts.scheme in {"http", "https"} and parts.hostname not in {"127.0.0.1", "localhost"}:
+            self.foreign_requests.append(url)
+
+    def open(self, theme: str) -> None:
+        """Load the page, wait for its kernel and set the theme."""
+        server = self.lab.server
+        workspace = uuid.uuid4().hex
+        self.page.goto(
+            f"{server.url}/doc/workspaces/{workspace}/tree/{self.path}?reset&token={server.token}"
+        )
+        # The notebook's widget exists before its kernel does.
+        self.page.wait_for_function(
+            "() => window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel"
+            "?.status === 'idle'",
+            timeout=60_000,
+        )
+        self.set_theme(theme)
+
+    def set_theme(self, theme: str) -> None:
+        """Switch JupyterLab to its light or dark theme."""
+        self.page.evaluate(
+            "name => window.jupyterapp.commands.execute('apputils:change-theme', {theme: name})",
+            f"JupyterLab {theme.capitalize()}",
+        )
+        light = "true" if theme == "light" else "false"
+        self.page.wait_for_selector(f"body[data-jp-theme-light={light}]", state="attached")
+
+    def run_all(self, timeout: float = 120) -> None:
+        """Run all cells as the menu does; fail with the traceback of a cell that raises."""
+        self.page.evaluate(
+            """() => {
+                window.allCellsRan = false;
+                window.jupyterapp.commands.execute('notebook:run-all-cells')
+                    .finally(() => { window.allCellsRan = true; });
+            }"""
+        )
+        self.page.wait_for_function(
+            "() => window.allCellsRan && window.jupyterapp.shell.currentWidget"
+            ".sessionContext.session.kernel.status === 'idle'",
+            timeout=timeout * 1000,
+        )
+        for number, outputs in enumerate(self.outputs()):
+            for output in outputs:
+                if output["output_type"] == "error":
+                    trace = plain("\n".join(output["traceback"]))
+                    raise KernelError(f"cell {number} raised\n{trace}")
+
+    def add_cell(self, code: str) -> None:
+        """Append a code cell and run it as the menu does."""
+        self.page.evaluate(
+            """async code => {
+                const panel = window.jupyterapp.shell.currentWidget;
+                const cells = panel.content.model.sharedModel;
+                cells.insertCell(cells.cells.length, {cell_type: 'code', source: code});
+                panel.content.activeCellIndex = cells.cells.length - 1;
+                panel.content.deselectAll();
+                await window.jupyterapp.commands.execute('notebook:run-cell');
+            }""",
+            code,
+        )
+
+    def outputs(self) -> list[list[dict[str, Any]]]:
+        """Return the outputs of every cell, as the notebook file would hold them."""
+        cells = self.page.evaluate(
+            "() => window.jupyterapp.shell.currentWidget.content.model.toJSON().cells"
+        )
+        return [cell.get("outputs", []) for cell in cells]
+
+    def run(self, code: str, timeout: float = 60) -> str:
+        """Run code in the notebook's kernel, outside the page, and return its text output."""
+        if self._channel is None:
+            self._channel = KernelChannel(self.lab.server, self._session()["kernel"]["id"])
+        return self._channel.run(code, timeout)
+
+    def _session(self) -> dict[str, Any]:
+        sessions = self.lab.server.request("GET", "/api/sessions")
+        return next(item for item in sessions if item["path"] == self.path)
+
+    def wait_until(self, condition: Callable[[], T], timeout: float = 10.0, message: str = "") -> T:
+        """Wait for a condition while the page's events are handled."""
+        return wait_until(
+            condition, timeout, message, lambda s: self.page.wait_for_timeout(s * 1000)
+        )
+
+    def screenshot(self, name: str, target: Locator | str | None = None) -> Path:
+        """Save a picture of the page, or of one element, once two in a row are equal."""
+        locator = self.page.locator(target).first if isinstance(target, str) else target
+        path = self.lab.shots / f"{name}.png"
+        previous = b""
+        for _ in range(20):
+            source = locator or self.page
+            picture = source.screenshot(animations="disabled", caret="hide")
+            if picture == previous:
+                break
+            previous = picture
+            self.page.wait_for_timeout(100)
+        path.write_bytes(previous)
+        return path
+
+    def assert_clean_console(self) -> None:
+        """Fail if the page logged an error of ours or reached beyond this machine."""
+        assert not self.console_errors, "console errors:\n" + "\n".join(self.console_errors)
+        assert not self.foreign_requests, f"requests to other hosts: {self.foreign_requests}"
+
+    def close(self) -> None:
+        """Close the page and shut its kernel down."""
+        if self._channel is not None:
+            self._channel.close()
+        self.page.close()
+        for session in self.lab.server.request("GET", "/api/sessions"):
+            if session["path"] == self.path:
+                try:
+                    self.lab.server.request("DELETE", f"/api/sessions/{session['id']}")
+                except HTTPError as error:
+                    if error.code != 404:  # gone already
+                        raise
+
+
+@contextmanager
+def launched_chromium() -> Iterator[Browser]:
+    """Yield a headless Chromium."""
+    executable = chromium.find()
+    if executable is None:
+        raise RuntimeError("no Chromium found; `make test` installs one")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=CHROMIUM_FLAGS)
+        yield browser
+        browser.close()
+
+
+class Lab:
+    """A server and a browser, in which notebooks are opened one after another."""
+
+    def __init__(self, browser: Browser) -> None:
+        shots = os.environ.get("MARGIN_WIDGETS_SHOTS")
+        self.shots = Path(shots or tempfile.mkdtemp(prefix="shots-"))
+        self.shots.mkdir(parents=True, exist_ok=True)
+        self.notebooks: list[NotebookPage] = []
+        with ExitStack() as stack:
+            self.server = stack.enter_context(LabServer())
+            # One context for all pages: Lab's own files are then loaded from its cache.
+            self._context = browser.new_context(
+                permissions=["clipboard-read", "clipboard-write"], device_scale_factor=1
+            )
+            stack.callback(self._context.close)
+            self._stack = stack.pop_all()
+
+    def open_notebook(
+        self,
+        cells: Sequence[str] = (),
+        theme: str = "light",
+        width: int = 1280,
+        height: int = 900,
+    ) -> NotebookPage:
+        """Write a notebook of these code cells and open it, kernel ready and no cell run."""
+        document = nbformat.v4.new_notebook(
+            cells=[nbformat.v4.new_code_cell(code) for code in cells],
+            metadata={
+                "kernelspec": {
+                    "display_name": "Python 3",
+                    "language": "python",
+                    "name": "python3",
+                }
+            },
+        )
+        path = f"{uuid.uuid4().hex}.ipynb"
+        nbformat.write(document, self.server.root / path)
+        page = self._context.new_page()
+        page.set_viewport_size({"width": width, "height": height})
+        notebook = NotebookPage(self, page, path)
+        self.notebooks.append(notebook)
+        notebook.open(theme)
+        return notebook
+
+    def close_notebooks(self) -> None:
+        """Close all pages and shut their kernels down."""
+        while self.notebooks:
+            self.notebooks.pop().close()
+
+    def close(self) -> None:
+        """Close pages and server; the browser is its owner's."""
+        try:
+            self.close_notebooks()
+        finally:
+            self._stack.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def plain(text: str) -> str:
+    """Return text without terminal colours."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)
