@@ -21,9 +21,7 @@ def ref2() -> Account:
         collateral={"USDT": 10_000},
         positions=[
             Position("BTCUSDT", quantity=0.5, entry_price=100_000, leverage=10),
-            Position(
-                "ETHUSDT", quantity=5, entry_price=4_000, leverage=10, margin_mode="isolated"
-            ),
+            Position("ETHUSDT", quantity=5, entry_price=4_000, leverage=10, margin_mode="isolated"),
         ],
         marks={"BTCUSDT": 100_000, "ETHUSDT": 4_000},
     )
@@ -102,26 +100,32 @@ def inverse() -> Account:
 
 
 def exchange_account() -> Account:
-    """A recorded Hyperliquid account: two cross positions the venue reports no price for.
+    """A recorded Hyperliquid account: two cross longs that no fall of one price liquidates.
 
-    Balance, sizes, entries and marks are those of the exchange's own payload (4 March 2024, public
-    test data of ccxt); maintenance is half the rate of the highest leverage.
+    Balance, sizes, entries and marks are those of the exchange's own payload of 5 March 2024, from
+    the public test data of ccxt: account value 19,762.48, maintenance 141.58, and no liquidation
+    price for either position. Maintenance is half the initial margin at the highest leverage.
     """
+    sol, ether = "SOL/USDC:USDC", "ETH/USDC:USDC"
+    # The value of the account holds the unrealised profit; the wallet is what remains without it.
+    wallet = 19_762.483455 - (89.563507 + 9_734.04)
     return Account(
-        name="Hyperliquid account, 2024-03",
+        name="Hyperliquid account, March 2024",
         venue=venues.generic(
+            title="Hyperliquid, two markets",
+            date="2024-03-05",
             currency="USDC",
-            tiers={"SOL": HYPERLIQUID_50X, "ETH": HYPERLIQUID_50X},
             contracts={
-                "SOL": Contract(base="SOL", quote="USDC", settle="USDC"),
-                "ETH": Contract(base="ETH", quote="USDC", settle="USDC"),
+                sol: Contract(base="SOL", quote="USDC", settle="USDC"),
+                ether: Contract(base="ETH", quote="USDC", settle="USDC"),
             },
-            sources=("Hyperliquid margin tiers: maintenance = 1 / (2 x maximum leverage)",),
+            tiers={sol: [(0, 0.01, 50)], ether: [(0, 0.01, 50)]},
+            sources=("Hyperliquid: maintenance = 1 / (2 x highest leverage), 50x for both",),
         ),
-        collateral={},
-        positions=[],
-        marks={},
+        collateral={"USDC": wallet},
+        positions=[
+            Position(sol, quantity=3.34, entry_price=112.0945, leverage=20),
+            Position(ether, quantity=3.6, entry_price=1_100, leverage=20),
+        ],
+        marks={sol: 138.91, ether: 3_803.9},
     )
-
-
-HYPERLIQUID_50X = 0.01

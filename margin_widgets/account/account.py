@@ -175,10 +175,10 @@ class Account(Strict):
         with self.edit():
             self.name = name
             self.venue = venue
-            self.collateral = collateral or {}
-            self.marks = marks or {}
-            self.prices = prices or {}
-            self.haircuts = haircuts or {}
+            self.collateral = {} if collateral is None else collateral
+            self.marks = {} if marks is None else marks
+            self.prices = {} if prices is None else prices
+            self.haircuts = {} if haircuts is None else haircuts
             self.order_margin = order_margin
             self.positions = positions
 
@@ -492,6 +492,21 @@ class Account(Strict):
         from margin_widgets.account.frames import positions_frame
 
         return positions_frame(self)
+
+    @classmethod
+    def from_frame(cls, frame: pd.DataFrame, **account_arguments: Any) -> Account:
+        """Build an account from a table of positions, one row each.
+
+        Parameters
+        ----------
+        frame : DataFrame
+            Columns as `to_frame` writes them; bad rows are all named in one error.
+        **account_arguments
+            The other arguments of `Account`.
+        """
+        from margin_widgets.account.frames import from_frame
+
+        return from_frame(frame, **account_arguments)
 
     def _repr_html_(self) -> str:
         from margin_widgets.account.summary import account_html

@@ -194,27 +194,23 @@ def trace(
 
 
 def default_range(books: Books, symbol: str | None) -> tuple[float, float]:
-    """A range that shows the present and the first liquidation of each mode on both sides."""
-    below, above = [], []
+    """A range around the present that shows the nearest liquidation of each mode."""
+    nearest = []
     for mode in ("isolated", "cross"):
         ledger = books.ledger(mode)
         if symbol is None:
-            lower, upper = ledger.common_triggers.lower, ledger.common_triggers.upper
+            factors = ledger.common_triggers.nearest(1.0)
         else:
             mine = ledger.book.symbol == books.symbols.index(symbol)
             mark = books.marks[books.symbols.index(symbol)]
-            lower = ledger.liquidation_prices.lower[mine] / mark
-            upper = ledger.liquidation_prices.upper[mine] / mark
-        if not np.isnan(lower).all() and len(lower):
-            below.append(float(np.nanmax(lower)))
-        if not np.isnan(upper).all() and len(upper):
-            above.append(float(np.nanmin(upper)))
-    down = min(1.45 * (1 - min(below)), 0.95) if below else 0.0
-    up = min(1.45 * (max(above) - 1), 2.0) if above else 0.0
-    widest = max(down, up)
-    down, up = max(down, widest / 2, 0.02), max(up, widest / 2, 0.02)
-    if not widest:
-        down = up = 0.5
+            factors = ledger.liquidation_prices.nearest(mark)[mine] / mark
+        moves = factors[~np.isnan(factors)] - 1
+        if len(moves):
+            nearest.append(float(moves[np.argmin(np.abs(moves))]))
+    down = min(1.45 * max([-move for move in nearest if move < 0], default=0.0), 0.95)
+    up = min(1.45 * max([move for move in nearest if move > 0], default=0.0), 2.0)
+    widest = max(down, up) or 0.5
+    down, up = max(down, min(widest, 1.0) / 2, 0.02), max(up, widest / 2, 0.02)
     step = _round_step(down + up)
     low = max(-0.95, -math.ceil(down / step - 1e-9) * step)
     high = math.ceil(up / step - 1e-9) * step

@@ -53,7 +53,10 @@ def price(value: float | None, tick: float | None = None) -> str:
     if value is None or not math.isfinite(value):
         return NO_VALUE
     text = amount(value, price_decimals(value, tick))
-    return text.rstrip("0").rstrip(".") if tick is None and abs(value) < 1 else text
+    if tick is None:  # at least cents, and beyond them only digits that say something
+        whole, _, decimals = text.partition(".")
+        return f"{whole}.{decimals[:2]}{decimals[2:].rstrip('0')}"
+    return text
 
 
 def price_decimals(value: float, tick: float | None = None) -> int:

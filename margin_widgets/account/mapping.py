@@ -98,4 +98,3 @@ class Keyed(TraitType[Any, Any]):
         if old is Undefined or old != new or list(old) != list(new):
             obj._trait_values[self.name] = new
             obj._notify_trait(self.name, {} if old is Undefined else dict(old), dict(new))
-

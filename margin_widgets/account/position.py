@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 MARGIN_MODES = ("cross", "isolated")
 FIELDS = ("symbol", "quantity", "entry_price", "leverage", "margin", "margin_mode")
 _ids = itertools.count(1)
+_REQUIRED: Any = object()  # checked by hand, so that a misspelt name is told before a missing one
 
 
 class MarginMode(TraitType[str, Any]):
@@ -94,8 +95,8 @@ class Position(Strict):
     def __init__(
         self,
         symbol: str,
-        quantity: float,
-        entry_price: float,
+        quantity: float = _REQUIRED,
+        entry_price: float = _REQUIRED,
         leverage: float = 10.0,
         margin: float | None = None,
         margin_mode: str = "cross",
@@ -103,6 +104,9 @@ class Position(Strict):
     ) -> None:
         for name in unknown:
             raise TypeError(f"Position: unknown argument {name!r}{did_you_mean(name, FIELDS)}")
+        for name, content in (("quantity", quantity), ("entry_price", entry_price)):
+            if content is _REQUIRED:
+                raise TypeError(f"Position: {name} is required")
         self.id = f"p{next(_ids)}"
         super().__init__()
         self.label = symbol if isinstance(symbol, str) else ""

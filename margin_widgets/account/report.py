@@ -536,4 +536,3 @@ def _extreme(values: Floats, choose: Any) -> float | None:
 def _nearer(pair: tuple[float | None, float | None]) -> float | None:
     given = [one for one in pair if one is not None]
     return min(given, key=abs) if given else None
-

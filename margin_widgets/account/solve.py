@@ -93,7 +93,9 @@ def funding_asset(account: Account, symbol: str | None = None) -> str:
         return str(account.venue.contract(symbol or account.positions[0].symbol).settle)
     if account.currency in account.collateral or not len(account.collateral):
         return account.currency
-    worth: dict[str, float] = {one: held * account.asset_price(one) for one, held in account.collateral.items()}
+    worth: dict[str, float] = {
+        one: held * account.asset_price(one) for one, held in account.collateral.items()
+    }
     return max(worth, key=lambda asset: worth[asset])
 
 

@@ -44,19 +44,22 @@ class Ledger:
         return value(self.marked, self.partition)
 
     @cached_property
+    def _alone(self) -> bool:
+        """Whether each pool is one position on collateral that stays: all moves are its own."""
+        return bool(self.partition.own.all() and not np.any(self.book.asset_symbol >= 0))
+
+    @cached_property
     def _symbol_ray(self) -> tuple[Ray, Ints]:
         """Each pool along a move of each of its symbols, and the line of each position."""
-        if self.partition.own.all() and not np.any(self.book.asset_symbol >= 0):
-            # A pool of one position whose collateral stays sees every move as its own.
+        if self._alone:
             return self.common_ray, self.partition.pool
         return by_symbol(self.marked, self.partition)
 
     @cached_property
     def _symbol_triggers(self) -> Triggers:
-        ray, _ = self._symbol_ray
-        if ray is self.common_ray:
+        if self._alone:
             return self.common_triggers
-        return triggers_along(ray, self.partition)
+        return triggers_along(self._symbol_ray[0], self.partition)
 
     @cached_property
     def common_ray(self) -> Ray:

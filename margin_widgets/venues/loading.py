@@ -114,8 +114,7 @@ def to_mapping(rules: RuleSet) -> dict[str, Any]:
             content = {asset: [[*row] for row in rows] for asset, rows in content.items()}
         elif isinstance(content, tuple):
             content = list(content)
-        default = getattr(blank, one.name)
-        if one.name == "name" or (content and content != default):
+        if one.name == "name" or getattr(rules, one.name) != getattr(blank, one.name):
             document[one.name] = content
     return document
 
@@ -169,6 +168,8 @@ def generic(
 
 
 def _contract(where: str, content: Mapping[str, Any]) -> Contract:
+    if not isinstance(content, Mapping):
+        raise RuleError(f"{where}: {content!r} is not an object of contract fields")
     known = [one.name for one in fields(Contract)]
     for key in content:
         if key not in known:

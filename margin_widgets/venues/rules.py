@@ -159,6 +159,8 @@ class RuleSet:
         _require_choice("residual", self.residual, ("kept", "returned"))
         for name in ("taker_fee", "liquidation_fee"):
             _require_share(name, getattr(self, name))
+        for name in ("sources", "cannot_express", "not_modelled"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
         tiers = {symbol: tier_table(symbol, rows) for symbol, rows in self.tiers.items()}
         haircuts = {asset: haircut_bands(asset, rows) for asset, rows in self.haircuts.items()}
         contracts = {
@@ -237,7 +239,7 @@ class RuleSet:
         table = self.tier_table(symbol)
         for before, tier in pairwise(table):
             amounts.append(amounts[-1] + tier.floor * (tier.rate - before.rate))
-        return tuple(amounts)
+        return tuple(float(f"{amount:.12g}") for amount in amounts)
 
     @property
     def closing_fee(self) -> float:

@@ -242,9 +242,12 @@ class KernelChannel:
         while missing:
             self._socket.settimeout(max(0.01, end - time.monotonic()))
             try:
-                message = json.loads(self._socket.recv())
+                frame = self._socket.recv()
             except websocket.WebSocketTimeoutException:
                 raise AssertionError(f"the kernel did not answer in {timeout} s: {code}") from None
+            if isinstance(frame, bytes):  # arrays on their way to a widget
+                continue
+            message = json.loads(frame)
             if message["parent_header"].get("msg_id") != message_id:
                 continue
             kind, content = message["msg_type"], message["content"]

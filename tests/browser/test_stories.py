@@ -212,6 +212,7 @@ def test_add_and_delete_a_position(desk: Desk) -> None:
     desk.until(lambda: desk.positions.locator(".tabulator-row").count() == 1, "one row left")
     assert desk.python("account.positions.keys()") == ["ETHUSDT"]
     desk.positions.get_by_role("button", name="Add position").click()
+    desk.positions.locator(".tabulator-cell input").wait_for()  # ready to type the symbol
     desk.page.keyboard.type("BTCUSDT")
     desk.page.keyboard.press("Tab")
     desk.page.keyboard.type("-1")

@@ -1,0 +1,187 @@
+"""An account as static HTML: no script, no style sheet, readable on light and dark pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from html import escape
+from typing import TYPE_CHECKING
+
+from margin_widgets.account import formatting as fmt
+from margin_widgets.account.explain import LABELS
+from margin_widgets.account.report import ACCOUNT_FIGURES, MarginReport, PositionReport
+from margin_widgets.account.svg import equity_svg
+from margin_widgets.account.verdict import conditions, verdict
+
+if TYPE_CHECKING:
+    from margin_widgets.account.account import Account
+
+MOST_ROWS = 50
+"""Positions listed; a longer book says how many more there are."""
+
+_SHARES = {
+    "margin_ratio": "no balance",
+    "collateral_utilization": "no collateral",
+    "liquidation_shock": "none",
+}
+_CELL = "padding:2px 10px;white-space:nowrap;border:0;"
+_BOX = "border-left:3px solid currentColor;padding:4px 10px;margin:6px 0"
+_TABLE = "border-collapse:collapse;margin:6px 0;color:inherit;font-size:inherit;"
+_RULE = "border-bottom:1px solid rgba(128,128,128,.4);"
+
+
+def account_html(account: Account) -> str:
+    """Both modes side by side, the verdict, the picture, positions, rules and limits."""
+    books, venue = account.books, account.venue
+    said = verdict(account)
+    modes = (account.isolated, account.cross)
+    figures = _table(
+        ["", *(mode.mode for mode in modes)],
+        [[LABELS[name], *(_figure(mode, name) for mode in modes)] for name in ACCOUNT_FIGURES],
+    )
+    title = account.name or "Account"
+    parts = [_heading(title, venue.label, venue.currency, venue.margin_ratio_name)]
+    parts += [f'<p style="{_BOX}">{said.html()}</p>', figures]
+    if books.keys:
+        curve = account.curve(shock=True, points=81)
+        parts += [
+            equity_svg(curve, said.text),
+            _positions(account),
+            _note(conditions(account)),
+        ]
+    if account.warnings:
+        parts.append(_listing("Warnings", account.warnings))
+    if venue.cannot_express:
+        parts.append(_listing("These rules cannot express", venue.cannot_express))
+    if venue.not_modelled:
+        parts.append(_listing("Not modelled", venue.not_modelled))
+    return f'<div style="max-width:60rem;overflow-x:auto">{"".join(filter(None, parts))}</div>'
+
+
+def report_html(report: MarginReport) -> str:
+    """One mode: figures of the account and of its positions."""
+    venue = report.books.state.venue
+    figures = _table(
+        ["", report.mode], [[LABELS[name], _figure(report, name)] for name in ACCOUNT_FIGURES]
+    )
+    names = ["notional", "unrealized_pnl", "margin", "maintenance_margin", "margin_ratio"]
+    head = ["position", "mark", *(LABELS[name] for name in names), "liquidation price", "distance"]
+    rows = []
+    for one in _shown(report):
+        tick = _tick(one)
+        cells = [
+            fmt.percent(getattr(one, name))
+            if name == "margin_ratio"
+            else fmt.amount(getattr(one, name))
+            for name in names
+        ]
+        price = _liquidation(one)
+        rows.append([one.key, fmt.price(one.mark, tick), *cells, price, fmt.percent(one.distance)])
+    parts = [
+        _heading(report.mode.capitalize(), venue.label, report.currency),
+        figures,
+        _table(head, rows) if rows else "",
+        _more(report),
+    ]
+    return f'<div style="max-width:60rem;overflow-x:auto">{"".join(filter(None, parts))}</div>'
+
+
+def comparison_text(account: Account) -> str:
+    """Both modes side by side as plain text, with verdict, conditions and warnings."""
+    modes = (account.isolated, account.cross)
+    rows = [["", *(mode.mode for mode in modes)]]
+    rows += [[LABELS[name], *(_figure(mode, name) for mode in modes)] for name in ACCOUNT_FIGURES]
+    for isolated, cross in zip(*map(_shown, modes), strict=True):
+        label = f"{isolated.key} {LABELS['liquidation_price']}"
+        rows.append([label, _liquidation(isolated), _liquidation(cross)])
+    first = max(len(row[0]) for row in rows)
+    others = max(len(cell) for row in rows for cell in row[1:])
+    table = [
+        f"{row[0]:<{first}}  " + "  ".join(f"{cell:>{others}}" for cell in row[1:]) for row in rows
+    ]
+    head = f"{account.name or 'Account'} · {account.venue.label} · amounts in {account.currency}"
+    notes = [conditions(account), *(f"Warning: {warning}" for warning in account.warnings)]
+    lines = [head, "", *table, "", verdict(account).text, *filter(None, notes)]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+# -- parts --------------------------------------------------------------------------------------
+
+
+def _heading(title: str, label: str, currency: str, *more: str) -> str:
+    notes = " · ".join([label, f"amounts in {currency}", *more])
+    return f'<p style="margin:0 0 6px"><b>{escape(title)}</b> · {escape(notes)}</p>'
+
+
+def _figure(report: MarginReport, name: str) -> str:
+    value = getattr(report, name)
+    if name in _SHARES:
+        if value is None:
+            return _SHARES[name]
+        return fmt.percent(value, sign=name == "liquidation_shock")
+    if name == "effective_leverage":
+        return f"{fmt.amount(value)}×" if value is not None else "no equity"
+    return fmt.amount(value)
+
+
+def _shown(report: MarginReport) -> list[PositionReport]:
+    return [report.positions[index] for index in range(min(len(report.positions), MOST_ROWS))]
+
+
+def _tick(one: PositionReport) -> float | None:
+    books = one.report.books
+    return books.contracts[books.symbols.index(one.symbol)].tick
+
+
+def _liquidation(one: PositionReport) -> str:
+    """The liquidation price, or both where there are two."""
+    given = [price for price in one.liquidation_prices if price is not None]
+    return " / ".join(fmt.price(price, _tick(one)) for price in given) or "none"
+
+
+def _positions(account: Account) -> str:
+    head = ["position", "mode", "quantity", "entry", "mark", "leverage"]
+    head += ["liquidation isolated", "liquidation cross"]
+    rows = []
+    for isolated, cross in zip(_shown(account.isolated), _shown(account.cross), strict=True):
+        row, tick = account.state.positions[isolated.index], _tick(isolated)
+        rows.append(
+            [
+                isolated.key,
+                row.margin_mode,
+                fmt.plain(row.quantity),
+                fmt.price(row.entry_price, tick),
+                fmt.price(isolated.mark, tick),
+                f"{fmt.plain(row.leverage)}×",
+                _liquidation(isolated),
+                _liquidation(cross),
+            ]
+        )
+    return _table(head, rows) + _more(account.cross)
+
+
+def _more(report: MarginReport) -> str:
+    more = len(report.positions) - MOST_ROWS
+    return _note(f"and {more} more positions") if more > 0 else ""
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    def cells(row: Sequence[str], tag: str, style: str) -> str:
+        sides = ["left"] + ["right"] * (len(row) - 1)
+        return "".join(
+            f'<{tag} style="{_CELL}{style}text-align:{side}">{escape(cell)}</{tag}>'
+            for cell, side in zip(row, sides, strict=True)
+        )
+
+    body = "".join(f"<tr>{cells(row, 'td', '')}</tr>" for row in rows)
+    return (
+        f'<table style="{_TABLE}font-variant-numeric:tabular-nums">'
+        f"<thead><tr>{cells(head, 'th', _RULE)}</tr></thead><tbody>{body}</tbody></table>"
+    )
+
+
+def _note(text: str) -> str:
+    return f'<p style="margin:4px 0;opacity:.8">{escape(text)}</p>' if text else ""
+
+
+def _listing(title: str, entries: Iterable[str]) -> str:
+    return _note(f"{title}: {'; '.join(entries)}.")

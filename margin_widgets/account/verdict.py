@@ -1,0 +1,431 @@
+"""Isolated or cross, in a sentence written from the numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from margin_widgets.account import formatting as fmt
+from margin_widgets.account.books import Books
+from margin_widgets.engine.book import Floats
+from margin_widgets.engine.piecewise import positive_roots
+
+if TYPE_CHECKING:
+    from margin_widgets.account.account import Account
+    from margin_widgets.account.curve import Curve
+    from margin_widgets.engine.sweep import Track
+
+Piece = tuple[str, str | None]
+
+_NAMED = 2
+"""Liquidations that are named; the others are counted."""
+_EQUAL = 1e-12
+"""Equities this near, relative to the largest, are the same."""
+_SPANS = 4
+"""Most changes of the lead that a sentence can carry."""
+_FARTHEST = 11.0
+"""Factor on the marks beyond which a rise is no longer spoken of: +1,000 %."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a common move of all marks does to both margin modes.
+
+    Attributes
+    ----------
+    parts : tuple of (text, path or None)
+        The sentence in pieces; a piece with a path is a number that `Account.explain` explains.
+    """
+
+    parts: tuple[Piece, ...]
+
+    @property
+    def text(self) -> str:
+        """The sentence."""
+        return "".join(text for text, _ in self.parts)
+
+    def html(self) -> str:
+        """Return the sentence as HTML, its key numbers bold."""
+        return "".join(
+            f"<b>{escape(text)}</b>" if path else escape(text) for text, path in self.parts
+        )
+
+    def _repr_html_(self) -> str:
+        return f"<p>{self.html()}</p>"
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def verdict(account: Account, curve: Curve | None = None) -> Verdict:
+    """Say what a common move of all marks does first, and which mode it leaves ahead.
+
+    Parameters
+    ----------
+    account : Account
+    curve : Curve, optional
+        A common-move curve of the account, if one is at hand; its range does not matter.
+
+    Examples
+    --------
+    >>> from margin_widgets import presets
+    >>> print(verdict(presets.ref2()))  # doctest: +NORMALIZE_WHITESPACE
+    If all marks fall together, isolated loses ETHUSDT at −9.09 % and BTCUSDT at −9.55 % and keeps
+    3,000.00; cross stands until −13.73 % and then loses the account.
+    Between −9.09 % and −10.00 % cross is ahead, beyond that isolated is.
+    """
+    books = account.books
+    if not books.keys:
+        equity = fmt.amount(account.cross.equity)
+        return Verdict(((f"No positions: nothing can be liquidated, equity is {equity}.", None),))
+    if curve is None or curve.symbol is not None:
+        curve = account.curve(shock=True, low=-0.5, high=0.5, points=2)
+    return Verdict(tuple(_sentences(curve)))
+
+
+def conditions(account: Account) -> str:
+    """Say which marks the cross liquidation prices take for granted; "" if none."""
+    report, books = account.cross, account.books
+    book, partition = books.book, report.ledger.partition
+    prices = report.ledger.liquidation_prices
+    priced = ~(np.isnan(prices.lower) & np.isnan(prices.upper))
+    others: dict[int, list[int]] = {}
+    for pool in range(len(partition.wallet)):
+        members = partition.pool == pool
+        assets = np.flatnonzero(partition.wallet[pool])
+        followed = book.asset_symbol[np.concatenate([assets, book.position_settle[members]])]
+        held = dict.fromkeys(int(s) for s in [*book.symbol[members], *followed[followed >= 0]])
+        for symbol in dict.fromkeys(int(s) for s in book.symbol[members & priced]):
+            others[symbol] = [one for one in held if one != symbol]
+    dependent = {symbol: held for symbol, held in others.items() if held}
+    if not dependent:
+        return ""
+    concerned = list(dict.fromkeys([*dependent, *(s for held in dependent.values() for s in held)]))
+
+    def at(symbol: int) -> str:
+        return fmt.price(float(books.marks[symbol]), books.contracts[symbol].tick)
+
+    if len(concerned) <= 3:
+        clauses = [
+            f"{books.symbols[symbol]} if "
+            + " and ".join(f"{books.symbols[one]} is at {at(one)}" for one in held)
+            for symbol, held in dependent.items()
+        ]
+        return f"Cross prices hold if the other marks stay: {', '.join(clauses)}."
+    named = [f"{books.symbols[symbol]} at {at(symbol)}" for symbol in concerned[:3]]
+    return (
+        f"Cross prices hold if the other marks stay: {', '.join(named)}"
+        f" and {len(concerned) - 3} more."
+    )
+
+
+# -- one mode on one side of the present --------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Fall:
+    """A pool reaching its trigger."""
+
+    u: float
+    pool: int
+
+
+@dataclass(frozen=True)
+class _Course:
+    """One margin mode from the present outward in one direction."""
+
+    mode: str
+    books: Books
+    track: Track
+    side: int
+
+    def falls(self) -> list[_Fall]:
+        """Pools that are liquidated on the way, in order."""
+        reached = np.where(self.track.fallen, np.nan, self.track.trigger[:, self.side])
+        pools = np.flatnonzero(reached <= _FARTHEST)
+        order = pools[np.argsort(np.abs(reached[pools] - 1.0), kind="stable")]
+        return [_Fall(float(reached[pool]), int(pool)) for pool in order]
+
+    def members(self, pool: int) -> list[str]:
+        """Keys of a pool's positions."""
+        inside = np.flatnonzero(self.books.partitions[self.mode].pool == pool)
+        return [self.books.keys[index] for index in inside]
+
+    def whole(self, pool: int) -> bool:
+        """Whether the pool holds all positions."""
+        return bool((self.books.partitions[self.mode].pool == pool).all())
+
+    def left(self, pool: int, u: float) -> float:
+        """What comes back to the account from a pool liquidated at u."""
+        if not self.track.book.residual_returned:
+            return 0.0
+        held = _value(self.track.ray.equity[pool], u)
+        fee = self.track.book.liquidation_fee * _value(self.track.ray.notional[pool], u)
+        return max(held - min(max(fee, 0.0), max(held, 0.0)), 0.0)
+
+    def pieces(self) -> Iterator[tuple[float, Floats]]:
+        """Where each piece of the account's equity begins, and its terms in (1, u, 1/u)."""
+        terms = self.track.idle.astype(float)
+        equity = self.track.ray.equity
+        for pool in np.flatnonzero(self.track.fallen):
+            terms[0] += self.left(int(pool), 1.0)
+        # Standing pools are summed anew each time: nothing of a closed one remains as rounding.
+        standing = ~self.track.fallen
+        back = 0.0
+        yield 1.0, terms + equity[standing].sum(axis=0)
+        for fall in self.falls():
+            standing = standing.copy()
+            standing[fall.pool] = False
+            back += self.left(fall.pool, fall.u)
+            yield fall.u, terms + equity[standing].sum(axis=0) + np.array([back, 0.0, 0.0])
+
+
+def _value(terms: Floats, u: float) -> float:
+    return float(terms[0] + terms[1] * u + terms[2] / u)
+
+
+# -- writing ------------------------------------------------------------------------------------
+
+
+def _sentences(curve: Curve) -> Iterator[Piece]:
+    books = curve.books
+    tracks = {mode: getattr(curve, mode).series.track for mode in ("isolated", "cross")}
+    courses = {
+        (mode, side): _Course(mode, books, track, side)
+        for mode, track in tracks.items()
+        for side in (0, 1)
+    }
+    yield from _already_below(courses["isolated", 0], courses["cross", 0])
+    firsts = [
+        (abs(fall.u - 1.0), side)
+        for (_, side), course in courses.items()
+        for fall in course.falls()[:1]
+    ]
+    if not firsts:
+        if tracks["isolated"].fallen.any() or tracks["cross"].fallen.any():
+            yield "No common move liquidates anything else.", None
+        else:
+            yield f"No common fall of all marks, and no rise up to {_move(_FARTHEST)},", None
+            yield " liquidates a position in either mode.", None
+        return
+    side = min(firsts)[1]
+    isolated, cross = courses["isolated", side], courses["cross", side]
+    yield f"If all marks {('fall', 'rise')[side]} together, ", None
+    yield from _what_isolated_does(isolated)
+    yield "; ", None
+    yield from _what_cross_does(cross)
+    yield ". ", None
+    yield from _who_leads(isolated, cross)
+    yield from _the_other_way(courses["isolated", 1 - side], courses["cross", 1 - side])
+
+
+def _already_below(isolated: _Course, cross: _Course) -> Iterator[Piece]:
+    fallen = np.flatnonzero(isolated.track.fallen)
+    named = [" and ".join(isolated.members(int(pool))) for pool in fallen]
+    below = [f"{_listed(named)} isolated"] if named else []
+    pools = np.flatnonzero(cross.track.fallen)
+    if len(pools):
+        everything = len(pools) == len(cross.track.fallen)
+        of_pools = _listed([" and ".join(cross.members(int(pool))[:3]) for pool in pools])
+        below.append("the cross account" if everything else f"{of_pools} in cross")
+    if below:
+        yield "Below maintenance margin at the present marks: ", None
+        paths = [f"{c.mode}.status" for c in (isolated, cross) if c.track.fallen.any()]
+        for number, (text, path) in enumerate(zip(below, paths, strict=True)):
+            yield (", ", None) if number else ("", None)
+            yield text, path
+        yield ". ", None
+
+
+def _listed(names: list[str]) -> str:
+    shown = names[:_NAMED]
+    if len(names) > _NAMED:
+        return f"{', '.join(shown)} and {len(names) - _NAMED} more"
+    return " and ".join(shown)
+
+
+def _move(u: float) -> str:
+    return fmt.percent(u - 1.0, sign=True)
+
+
+def _number(course: _Course, fall: _Fall) -> Piece:
+    """The move of a liquidation, with the path of the figure that explains it."""
+    pools = course.track.trigger[fall.pool] - 1.0
+    other = pools[1 - course.side]
+    nearest = math.isnan(other) or abs(fall.u - 1.0) <= abs(other)
+    figure = "liquidation_shock" if nearest else "liquidation_shocks"
+    if course.mode == "cross" and len(course.track.trigger) == 1:
+        return _move(fall.u), f"cross.{figure}"
+    return _move(fall.u), f"{course.mode}.positions.{course.members(fall.pool)[0]}.{figure}"
+
+
+def _what_isolated_does(course: _Course) -> Iterator[Piece]:
+    falls = course.falls()
+    if not falls:
+        yield "isolated loses no position", None
+        return
+    yield "isolated loses ", None
+    for number, fall in enumerate(falls[:_NAMED]):
+        if number:
+            yield (" and " if len(falls) == 2 else ", "), None
+        yield f"{' and '.join(course.members(fall.pool))} at ", None
+        yield _number(course, fall)
+    rest = falls[_NAMED:]
+    if rest:
+        yield f" and {len(rest)} more until ", None
+        yield _number(course, rest[-1])
+    *_, (u, terms) = course.pieces()
+    yield f" and {'keeps' if _all_gone(course) else 'has'} ", None
+    yield fmt.amount(_value(terms, u)), None
+    open_still = len(course.track.trigger) - len(falls) - int(course.track.fallen.sum())
+    if open_still:
+        standing = "position" if open_still == 1 else "positions"
+        yield f" there with {open_still} {standing} still open", None
+    elif terms[1:].any():
+        yield " there", None
+
+
+def _all_gone(course: _Course) -> bool:
+    return len(course.falls()) + int(course.track.fallen.sum()) == len(course.track.trigger)
+
+
+def _what_cross_does(course: _Course) -> Iterator[Piece]:
+    falls = course.falls()
+    if not falls:
+        if course.track.fallen.all():
+            yield "cross is gone already", None
+        else:
+            most = ("fall", f"rise up to {_move(_FARTHEST)}")[course.side]
+            yield f"cross is not liquidated by any common {most}", None
+        return
+    pieces = list(course.pieces())
+    if len(course.track.trigger) == 1:
+        yield "cross stands until ", None
+        yield _number(course, falls[0])
+        yield " and then ", None
+    else:
+        yield "cross loses ", None
+        for number, fall in enumerate(falls[:_NAMED]):
+            if number:
+                yield (" and " if len(falls) == 2 else ", "), None
+            keys = course.members(fall.pool)
+            yield f"{_listed(keys)} at ", None
+            yield _number(course, fall)
+        if falls[_NAMED:]:
+            yield f" and {len(falls) - _NAMED} more", None
+        yield " and ", None
+    u, terms = pieces[-1]
+    before = _value(pieces[-2][1], u)
+    after = _value(terms, u)
+    if _all_gone(course) and abs(after) <= 0.005 * max(abs(before), 1e-9):
+        yield "loses the account", None
+    else:
+        yield "keeps ", None
+        yield fmt.amount(after), None
+
+
+def _who_leads(isolated: _Course, cross: _Course) -> Iterator[Piece]:
+    spans = [span for span in _spans(isolated, cross) if span[0] != span[1]]
+    if all(lead == 0 for _, _, lead in spans):
+        yield "Both modes are worth the same all the way.", None
+        return
+    names = {1: "isolated is", -1: "cross is"}
+    if spans[0][2] == 0:
+        spans = spans[1:]
+    if len(spans) > _SPANS:
+        begin, _, lead = spans[0]
+        yield (
+            f"From {_move(begin)} {names.get(lead, 'neither is')} ahead, then the lead changes;",
+            None,
+        )
+        begin, _, lead = spans[-1]
+        yield f" beyond {_move(begin)} {_leader(lead)}.", None
+        return
+    for number, (begin, end, lead) in enumerate(spans):
+        last = number == len(spans) - 1
+        if number:
+            yield ", ", None
+        if last and number:
+            yield f"beyond that {_leader(lead) if lead == 0 else names[lead]}", None
+        elif last:
+            word = "All the way" if begin == 1.0 else f"Beyond {_move(begin)}"
+            yield f"{word} {_leader(lead)}", None
+        elif begin == 1.0:
+            yield f"Up to {_move(end)} {_leader(lead)}", None
+        elif lead == 0:
+            yield f"between {_move(begin)} and {_move(end)} both are equal", None
+        else:
+            word = "between" if number else "Between"
+            yield f"{word} {_move(begin)} and {_move(end)} {_leader(lead)}", None
+    yield ".", None
+
+
+def _leader(lead: int) -> str:
+    return {0: "both are worth the same", 1: "isolated is ahead", -1: "cross is ahead"}[lead]
+
+
+def _spans(isolated: _Course, cross: _Course) -> list[tuple[float, float, int]]:
+    """Stretches (from u, to u, lead) outward from the present; lead 1: isolated, -1: cross.
+
+    Between liquidations both equities are ``a + b u + c / u``, so where they meet is exact.
+    """
+    down = isolated.side == 0
+    end = 0.0 if down else _FARTHEST
+    pieces = {"isolated": list(isolated.pieces()), "cross": list(cross.pieces())}
+    begins = sorted({u for course in pieces.values() for u, _ in course}, reverse=down)
+    found: list[tuple[float, float, int]] = []
+    places = dict.fromkeys(pieces, 0)
+    for begin, until in zip(begins, [*begins[1:], end], strict=True):
+        present = {}
+        for mode, course in pieces.items():
+            while places[mode] + 1 < len(course) and (
+                course[places[mode] + 1][0] >= begin
+                if down
+                else course[places[mode] + 1][0] <= begin
+            ):
+                places[mode] += 1
+            present[mode] = course[places[mode]][1]
+        difference = present["isolated"] - present["cross"]
+        size = max(np.abs(present["isolated"]).max(), np.abs(present["cross"]).max())
+        difference = np.where(np.abs(difference) <= _EQUAL * size, 0.0, difference)
+        for start, stop, lead in _signs(difference, begin, until):
+            if found and found[-1][2] == lead:
+                found[-1] = (found[-1][0], stop, lead)
+            else:
+                found.append((start, stop, lead))
+    return found
+
+
+def _signs(terms: Floats, begin: float, end: float) -> Iterator[tuple[float, float, int]]:
+    """Split a stretch at the zeros of a difference, with the sign of each part."""
+    if not terms.any():
+        yield begin, end, 0
+        return
+    low, high = min(begin, end), max(begin, end)
+    roots = [float(root) for root in positive_roots(terms)]
+    inside = sorted({r for r in roots if low < r < high}, reverse=end < begin)
+    for start, stop in zip([begin, *inside], [*inside, end], strict=True):
+        yield start, stop, int(np.sign(_value(terms, (start + stop) / 2)))
+
+
+def _the_other_way(isolated: _Course, cross: _Course) -> Iterator[Piece]:
+    firsts = [
+        (abs(fall.u - 1.0), number, fall, course)
+        for number, course in enumerate((isolated, cross))
+        for fall in course.falls()[:1]
+    ]
+    if not firsts:
+        return
+    _, _, fall, course = min(firsts, key=lambda first: first[:2])
+    yield f" If they {('fall', 'rise')[course.side]}, the first to go is ", None
+    whole = course.mode == "cross" and course.whole(fall.pool)
+    keys = _listed(course.members(fall.pool))
+    yield ("the cross account" if whole else f"{course.mode} {keys}"), None
+    yield " at ", None
+    yield _number(course, fall)
+    yield ".", None

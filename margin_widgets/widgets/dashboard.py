@@ -1,0 +1,262 @@
+"""The whole account on one page: tables, both modes, their picture and every explanation."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from ipywidgets import Box, VBox, Widget
+
+from margin_widgets.account import formatting as fmt
+from margin_widgets.account.explain import explain
+from margin_widgets.account.summary import account_html
+from margin_widgets.account.verdict import conditions, verdict
+from margin_widgets.widgets.cards import ModeCards, UtilizationBars
+from margin_widgets.widgets.collateral_table import CollateralTable
+from margin_widgets.widgets.editing import guarded
+from margin_widgets.widgets.equity_plot import EquityPlot
+from margin_widgets.widgets.frontend import Styled
+from margin_widgets.widgets.lifetime import Part
+from margin_widgets.widgets.markup import button, chip, figure, tabs
+from margin_widgets.widgets.marks_panel import MarksPanel
+from margin_widgets.widgets.positions_table import PositionsTable
+from margin_widgets.widgets.ratio_plot import RatioPlot
+from margin_widgets.widgets.selection import Selection
+
+if TYPE_CHECKING:
+    from margin_widgets.account import Account
+
+TABS = (
+    ("explain", "Explain"),
+    ("ratio", "Margin ratio"),
+    ("utilization", "Utilisation"),
+    ("data", "Show data"),
+)
+
+
+class Dashboard(Part):
+    """Edit an account and see isolated and cross margin side by side at once.
+
+    Parameters
+    ----------
+    account : Account
+        Edited in place; edits from code show here as well.
+    selection : Selection, optional
+        Shared with widgets outside of the dashboard.
+
+    Attributes
+    ----------
+    positions, collateral, marks : PositionsTable, CollateralTable, MarksPanel
+    cards : ModeCards
+    equity, ratio : EquityPlot, RatioPlot
+    utilization : UtilizationBars
+
+    Examples
+    --------
+    >>> import margin_widgets as mw
+    >>> dashboard = mw.Dashboard(mw.presets.ref2())
+    >>> dashboard.account.positions["BTCUSDT"].quantity = 0.6
+    >>> dashboard.close()
+    """
+
+    def __init__(self, account: Account, selection: Selection | None = None) -> None:
+        self.account = account
+        self.selection = selection or Selection()
+        if not self.selection.key and len(account.positions):
+            self.selection.key = account.positions[0].key
+        # The curves are what a person waits for: their plot hears of an edit first.
+        self.equity = EquityPlot(account, self.selection)
+        self.ratio = RatioPlot(account, self.selection, active=False)
+        self.cards = ModeCards(account, self.selection)
+        self.positions = PositionsTable(account, self.selection)
+        self.collateral = CollateralTable(account, self.selection)
+        self.marks = MarksPanel(account, self.selection, preview=self._preview)
+        self.utilization = UtilizationBars(account, self.selection, active=False)
+        self._header = Styled(label="Account")
+        self._verdict = Styled(label="Verdict", live=True)
+        self._conditions = Styled()
+        self._tabs = Styled(html=tabs("Details", TABS, "explain"))
+        self._explanation = Styled(role="tabpanel", label="Explanation", live=True)
+        self._data = Styled(role="tabpanel", label="Data")
+        self._panels: dict[str, Widget] = {
+            "explain": self._explanation,
+            "ratio": self.ratio,
+            "utilization": self.utilization,
+            "data": self._data,
+        }
+        left = VBox([self.positions, self._conditions, self.collateral, self.marks])
+        main = Box([left, self.equity])
+        main.add_class("mw-main")
+        # Only the open panel is on the page: a plot cannot be drawn where it is hidden.
+        self._host = VBox()
+        super().__init__([self._header, self.cards, self._verdict, main, self._tabs, self._host])
+        self.add_class("mw-dashboard")
+        for one in (
+            self._header,
+            self._verdict,
+            self._conditions,
+            self._tabs,
+            self._explanation,
+            self._data,
+        ):
+            one.on_msg(guarded(self._receive, self._tell))
+        self._open = ""
+        self._open_tab("explain")
+        self.follow(account, self.update, "revision")
+        self.follow(self.selection, self._explain, "explain")
+        self.follow(self.selection, self._select, "key")
+        self.update()
+
+    # -- out ----------------------------------------------------------------------------------
+
+    def update(self, change: Any = None) -> None:
+        """Show the account as it is now."""
+        account = self.account
+        if self.selection.key not in account.positions:
+            self.selection.key = account.positions[0].key if len(account.positions) else ""
+        words = verdict(account)
+        self._verdict.html = f'<p class="mw-verdict">{words.html()}</p>'
+        self._conditions.html = f'<p class="mw-caption">{escape(conditions(account))}</p>'
+        self._header.html = self._header_html()
+        self._show_panel()
+
+    def _header_html(self) -> str:
+        account = self.account
+        title = account.name or "Margin account"
+        notes = "".join(chip(text, note=True) for text in account.warnings[:3])
+        rest = len(account.warnings) - 3
+        if rest > 0:
+            notes += chip(f"and {rest} more", note=True, title="\n".join(account.warnings[3:]))
+        sources = "\n".join((*account.venue.sources, *account.venue.not_modelled))
+        return (
+            f'<div class="mw-bar"><h2 class="mw-name">{escape(title)}</h2>'
+            f"{chip(account.venue.label, title=sources)}"
+            f"{chip('margin ratio = maintenance ÷ margin balance')}{notes}"
+            '<span class="mw-spacer"></span>'
+            f"{button('Undo', 'undo', enabled=account.can_undo, title='Ctrl+Z')}"
+            f"{button('Redo', 'redo', enabled=account.can_redo, title='Ctrl+Shift+Z')}</div>"
+        )
+
+    def _show_panel(self) -> None:
+        """Bring the open tab up to date; the others wait until they are opened."""
+        if self._open == "explain":
+            self._explain()
+        elif self._open == "data":
+            self._data.html = _data_html(self.account)
+
+    def _explain(self, change: Any = None) -> None:
+        path = self.selection.explain or self._default_path()
+        if change is not None and path:
+            self._open_tab("explain")
+        try:
+            self._explanation.html = _explanation_html(self.account, path)
+        except KeyError:  # what was explained is gone
+            self._explanation.html = _explanation_html(self.account, self._default_path())
+
+    def _default_path(self) -> str:
+        key = self.selection.key
+        if key in self.account.positions:
+            return f"cross.positions.{key}.liquidation_price"
+        return "cross.equity"
+
+    def _select(self, change: Any) -> None:
+        if not self.selection.explain:
+            self._show_panel()
+
+    def _open_tab(self, name: str) -> None:
+        if name == self._open:
+            return
+        self._open = name
+        self._tabs.html = tabs("Details", TABS, name)
+        self.ratio.active = name == "ratio"
+        self.utilization.active = name == "utilization"
+        self._host.children = (self._panels[name],)
+        self._show_panel()
+
+    def _preview(self, marks: dict[str, float]) -> None:
+        """Show the curves as they will be while a mark is dragged."""
+        self.equity.preview(marks)
+
+    # -- in -----------------------------------------------------------------------------------
+
+    def _receive(self, message: dict[str, Any]) -> None:
+        kind = message.get("type")
+        if kind == "explain":
+            self.selection.explain = message["path"]
+        elif kind in ("undo", "redo"):
+            getattr(self.account, kind)()
+        elif kind == "action" and message["action"] in ("undo", "redo"):
+            getattr(self.account, message["action"])()
+        elif kind == "action" and message["action"] == "tab":
+            self._open_tab(str(message["value"]))
+
+    def _tell(self, message: str) -> None:
+        self._verdict.html = f'<p class="mw-error" role="alert">{escape(message)}</p>'
+
+    def close(self) -> None:
+        """Free the dashboard and everything in it."""
+        for panel in self._panels.values():
+            if panel not in self._host.children:
+                panel.close()
+        super().close()
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        bundle = super()._repr_mimebundle_(**kwargs)
+        if isinstance(bundle, dict):
+            bundle["text/html"] = account_html(self.account)
+            bundle["text/plain"] = f"Dashboard of {self.account!r}"
+        return bundle
+
+
+def _explanation_html(account: Account, path: str) -> str:
+    told = explain(account, path)
+    lines = escape("\n".join(told.lines))
+    symbols = "".join(
+        f"<tr><td>{escape(name)}</td><td>{escape(meaning)}</td>"
+        f'<td class="mw-right">{escape(text)}</td></tr>'
+        for name, meaning, text in told.symbols
+    )
+    table = f'<table class="mw-data"><tbody>{symbols}</tbody></table>' if symbols else ""
+    sources = "; ".join(told.sources)
+    return (
+        f'<div class="mw-explain"><section><h3>{escape(told.title)}: {escape(told.text)}</h3>'
+        f"<pre><code>{lines}</code></pre>{table}</section>"
+        f"<section><h3>Assumes</h3><p>{escape(told.assumes)}</p>"
+        f"<p>{escape(told.rounding)}</p><p>Rule set {escape(told.rules)}.</p>"
+        f'<p class="mw-caption">{escape(sources)}</p></section></div>'
+    )
+
+
+def _data_html(account: Account) -> str:
+    """Both modes as tables: the twin of the plots for those who read rather than look."""
+    rows = "".join(
+        f"<tr><th>{escape(name.replace('_', ' '))}</th>"
+        + "".join(
+            f'<td class="mw-right">{figure(_text(name, content), f"{mode}.{name}")}</td>'
+            for mode, content in (
+                ("isolated", isolated),
+                ("cross", account.cross.figures()[name]),
+            )
+        )
+        + "</tr>"
+        for name, isolated in account.isolated.figures().items()
+    )
+    return (
+        '<table class="mw-data"><thead><tr><th>figure</th><th class="mw-right">isolated</th>'
+        f'<th class="mw-right">cross</th></tr></thead><tbody>{rows}</tbody></table>'
+        '<p class="mw-caption">The same from code: <code>account.compare()</code>,'
+        " <code>account.cross.to_frame()</code>, <code>account.curve(shock=True).to_frame()</code>."
+        "</p>"
+    )
+
+
+def _text(name: str, content: float | None) -> str:
+    if content is None:
+        return "none"
+    if name in ("margin_ratio", "collateral_utilization"):
+        return fmt.percent(content, 2)
+    if name == "liquidation_shock":
+        return fmt.percent(content, 2, sign=True)
+    if name == "effective_leverage":
+        return f"{fmt.plain(content, 2)}×"
+    return fmt.amount(content)

@@ -1,0 +1,72 @@
+"""The three browser modules as widgets: clickable HTML, an editable table, mark sliders."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import anywidget
+from traitlets import Bool, Int, List, Unicode
+
+_BUILT = Path(__file__).parent / "static"
+
+
+@cache
+def built(name: str) -> str:
+    """Text of a built file of the front end.
+
+    Raises
+    ------
+    FileNotFoundError
+        In a checkout whose front end has not been built, saying how.
+    """
+    path = _BUILT / name
+    if not path.exists():
+        raise FileNotFoundError(f"{path.name} is not built; run `make frontend` in the checkout")
+    return path.read_text(encoding="utf-8")
+
+
+class Html(anywidget.AnyWidget):
+    """HTML made by Python, escaped there; clicks on ``data-action`` and ``data-explain`` arrive here."""
+
+    _esm = built("html.js")
+    _css = built("html.css")
+
+    html = Unicode("", help="what is shown; everything from outside is escaped").tag(sync=True)
+    label = Unicode("", help="accessible name").tag(sync=True)
+    live = Bool(False, help="whether changes are announced to screen readers").tag(sync=True)
+    role = Unicode("", help="ARIA role").tag(sync=True)
+
+
+class Styled(Html):
+    """HTML that brings the style sheet shared by all parts; each root holds one."""
+
+    _css = built("theme.css") + built("html.css")
+
+
+class Table(anywidget.AnyWidget):
+    """Editable table: Python owns the values, the browser sends edits as text."""
+
+    _esm = built("table.js")
+    _css = built("table.css")
+
+    columns: Any = List(help="column descriptions").tag(sync=True)
+    rows: Any = List(help="rows as text, ready to show").tag(sync=True)
+    selected = Unicode("", help="id of the selected row").tag(sync=True)
+    errors: Any = List(help="refused edits: row, field, text, message").tag(sync=True)
+    label = Unicode("", help="accessible name").tag(sync=True)
+    placeholder = Unicode("", help="shown without rows").tag(sync=True)
+    actions: Any = List(help="buttons below the table").tag(sync=True)
+    max_height = Int(400, help="pixels above which the rows scroll").tag(sync=True)
+
+
+class Marks(anywidget.AnyWidget):
+    """One slider and one number per symbol."""
+
+    _esm = built("marks.js")
+    _css = built("marks.css")
+
+    rows: Any = List(help="symbol, text, value, low, high, step, selected").tag(sync=True)
+    errors: Any = List(help="refused edits: symbol, text, message").tag(sync=True)
+    label = Unicode("Mark prices", help="accessible name").tag(sync=True)

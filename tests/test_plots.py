@@ -1,0 +1,484 @@
+"""The plots: what their marks hold, what they send, what a drag commits, and what they leave."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+from ipywidgets import Widget
+from ipywidgets.widgets.widget import _instances as registry
+
+import margin_widgets as mw
+from margin_widgets.widgets.equity_plot import EquityPlot, describe, lead_regions
+from margin_widgets.widgets.plotting import (
+    FRAMES,
+    LabelPlacer,
+    Throttle,
+    nice_range,
+    nice_ticks,
+    text_px,
+)
+from margin_widgets.widgets.plotting import _javascript_number as javascript
+from margin_widgets.widgets.ratio_plot import RatioPlot
+from margin_widgets.widgets.selection import Selection
+
+MINUS = "\N{MINUS SIGN}"
+
+
+@pytest.fixture
+def account() -> mw.Account:
+    return mw.presets.ref2()
+
+
+@pytest.fixture
+def plot(account: mw.Account) -> Iterator[EquityPlot]:
+    plot = EquityPlot(account)
+    yield plot
+    plot.close()
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Widget, list[str]]]:
+    """Every state update on its way to the browser: the widget and its keys."""
+    messages: list[tuple[Widget, list[str]]] = []
+
+    def record(self: Widget, msg: dict, buffers: object = None) -> None:
+        if msg.get("method") == "update":
+            messages.append((self, sorted(msg["state"])))
+
+    monkeypatch.setattr(Widget, "_send", record)
+    return messages
+
+
+def drag(plot: EquityPlot, what: str, x: float, index: int = 0) -> None:
+    """What the browser says of a drag of the handle or of a LIQ marker."""
+    point = {"x": x, "y": 0.0}
+    mark = plot.handle if what == "handle" else plot.liquidations
+    for event in ("drag_start", "drag", "drag_end"):
+        mark._handle_custom_msgs(mark, {"event": event, "point": point, "index": index})
+
+
+def value_at(line: object, x: float) -> float:
+    known = np.isfinite(line.y)
+    return float(np.interp(x, line.x[known], line.y[known]))
+
+
+def marker(plot: EquityPlot, mode: str, key: str | None = None) -> int:
+    return next(
+        n
+        for n, one in enumerate(plot._markers)
+        if one.mode == mode and (key is None or key in one.event.positions)
+    )
+
+
+# ---------------------------------------------------------------- what is drawn
+
+
+@pytest.mark.parametrize("view", ["all", "BTCUSDT", "ETHUSDT"])
+def test_curves_coincide_until_the_first_liquidation(plot: EquityPlot, view: str) -> None:
+    plot.view = view
+    curve = plot.curve
+    first = max(event.x for event in curve.isolated.events + curve.cross.events)
+    x = curve.x[curve.x > first]
+    for place in x:
+        assert value_at(plot.cross_line, place) == pytest.approx(
+            value_at(plot.isolated_line, place), abs=1e-9 * 10_000
+        )
+
+
+@pytest.mark.parametrize("view", ["all", "BTCUSDT", "ETHUSDT"])
+def test_equity_is_flat_beyond_the_last_liquidation(plot: EquityPlot, view: str) -> None:
+    plot.view = view
+    for line, mode in ((plot.cross_line, "cross"), (plot.isolated_line, "isolated")):
+        last = min(event.x for event in getattr(plot.curve, mode).events)
+        assert np.ptp(line.y[line.x < last]) == pytest.approx(0.0, abs=1e-9)
+
+
+def test_reference_picture(plot: EquityPlot) -> None:
+    assert plot.view == "all"
+    assert value_at(plot.cross_line, 0.0) == pytest.approx(10_000)
+    assert value_at(plot.isolated_line, -0.2) == pytest.approx(3_000)
+    assert value_at(plot.cross_line, -0.2) == pytest.approx(0)
+    assert [region.lead for region in lead_regions(plot.curve)] == [-1, 1, 0]
+    assert lead_regions(plot.curve)[0].high == pytest.approx(-0.1)
+    texts = [*plot._labels_right.text, *plot._labels_left.text]
+    for text in ("LIQ ETH −9.09", "LIQ BTC −9.55", "LIQ account −13.73"):
+        assert any(label.startswith(text) for label in texts)
+
+
+def test_jump_is_a_gap(plot: EquityPlot) -> None:
+    for line, mode in ((plot.cross_line, "cross"), (plot.isolated_line, "isolated")):
+        events = getattr(plot.curve, mode).events
+        gaps = np.flatnonzero(np.isnan(line.y))
+        assert sorted(line.x[gaps]) == sorted(event.x for event in events)
+        for gap in gaps:
+            assert line.x[gap - 1] == line.x[gap] == line.x[gap + 1]
+
+
+def test_liq_marker_lies_on_the_maintenance_line(plot: EquityPlot) -> None:
+    place = marker(plot, "cross")
+    x, y = plot.liquidations.x[place], plot.liquidations.y[place]
+    before = np.flatnonzero(plot.curve.x == x)[-1]
+    assert plot.curve.cross.maintenance[before] == pytest.approx(y, rel=1e-12)
+    for line, mode in ((plot.cross_line, "cross"), (plot.isolated_line, "isolated")):
+        for n, one in enumerate(plot._markers):
+            if one.mode == mode:
+                points = line.y[line.x == plot.liquidations.x[n]]
+                assert np.nanmax(points) == pytest.approx(plot.liquidations.y[n])
+
+
+def test_zero_is_on_the_axis_and_points_are_few(plot: EquityPlot) -> None:
+    assert plot._y.min <= 0 <= plot._y.max
+    for line in (plot.cross_line, plot.isolated_line):
+        assert len(line.x) <= 420
+        assert line.x.dtype == line.y.dtype == np.float64
+
+
+def test_axis_of_a_common_move_has_true_minus_signs(plot: EquityPlot) -> None:
+    labels = plot.x_axis.tick_labels
+    assert f"{MINUS}10\N{NO-BREAK SPACE}%" in labels.values()
+    assert [float(key) for key in labels] == pytest.approx(list(plot.x_axis.tick_values))
+    plot.view = "BTCUSDT"
+    assert plot.x_axis.tick_labels["100000"] == "100,000"
+
+
+def test_lines_end_in_a_point_the_browser_can_draw(account: mw.Account, plot: EquityPlot) -> None:
+    ratio = RatioPlot(account)
+    lines = [plot.cross_line, plot.isolated_line, plot.guides]
+    for line in [*lines, ratio.cross_line, ratio.isolated_line, ratio.guides]:
+        assert np.isfinite(np.atleast_2d(line.y)[:, -1]).all()
+        assert np.isfinite(np.atleast_2d(line.x)[:, -1]).all()
+    ratio.close()
+
+
+def test_caption_says_what_is_assumed(plot: EquityPlot) -> None:
+    assert "cross loses the account at −13.73" in plot.caption
+    plot.view = "BTCUSDT"
+    assert "if ETHUSDT stays at 4,000" in plot.caption
+    assert "Closing fee in maintenance: off" in plot.caption
+    assert "insurance fund" in plot.caption
+
+
+def test_no_positions_in_words(account: mw.Account, plot: EquityPlot) -> None:
+    with account.edit():
+        del account.positions[1]
+        del account.positions[0]
+    assert plot.caption == "Add a position to see both modes."
+    assert plot.figure.layout.display == "none"
+    account.undo()
+    assert plot.figure.layout.display is None
+    assert plot.curve is not None
+
+
+def test_no_liquidation_price_in_words() -> None:
+    account = mw.Account(
+        venue=mw.venues.generic(tiers={"BTCUSDT": 0.0}),
+        collateral={"USDT": 1_000_000},
+        positions=[mw.Position("BTCUSDT", 0.1, 100_000, leverage=0.5)],
+    )
+    assert "cannot reach maintenance at any positive price" in describe(
+        account, account.curve("BTCUSDT")
+    )
+
+
+def test_markup_in_a_symbol_is_text() -> None:
+    bad = "<img src=x>USDT"
+    account = mw.Account(
+        venue=mw.venues.generic(tiers={bad: 0.005}),
+        collateral={"USDT": 100},
+        positions=[mw.Position(bad, 1, 100)],
+    )
+    plot = EquityPlot(account)
+    plot.view = bad
+    for box in (plot._switch, plot._caption_box):
+        assert "<img" not in box.html
+    plot.close()
+
+
+# ---------------------------------------------------------------- following the account
+
+
+def test_range_is_steady_while_typing_and_follows_when_it_must(
+    account: mw.Account, plot: EquityPlot
+) -> None:
+    plot.view = "BTCUSDT"
+    before = (plot._x.min, plot._x.max)
+    account.positions["BTCUSDT"].quantity = 0.51
+    assert (plot._x.min, plot._x.max) == before
+    account.marks["BTCUSDT"] = 130_000
+    low, high = plot._x.min, plot._x.max
+    assert low < 130_000 < high
+    for event in plot.curve.cross.events:
+        assert low < event.x < high
+
+
+def test_view_is_shared_and_falls_back(account: mw.Account) -> None:
+    selection = Selection()
+    equity, ratio = EquityPlot(account, selection), RatioPlot(account, selection)
+    selection.view = "ETHUSDT"
+    assert equity.view == ratio.view == "ETHUSDT"
+    del account.positions["ETHUSDT"]
+    assert selection.view == equity.view == ratio.view == "all"
+    ratio._on_switch({"type": "action", "action": "axis", "value": "BTCUSDT"})
+    assert equity.view == "BTCUSDT"
+    equity.close()
+    ratio.close()
+
+
+def test_an_edit_sends_the_curves_first_and_little_else(
+    account: mw.Account, plot: EquityPlot, sent: list[tuple[Widget, list[str]]]
+) -> None:
+    account.positions["BTCUSDT"].quantity = 0.501
+    widgets = [widget for widget, _ in sent]
+    assert widgets[:2] == [plot.cross_line, plot.isolated_line]
+    assert len(widgets) == len(set(map(id, widgets))), "at most one message a widget"
+    assert len(widgets) <= 7
+
+
+def test_nothing_is_sent_when_nothing_changes(
+    account: mw.Account, plot: EquityPlot, sent: list[tuple[Widget, list[str]]]
+) -> None:
+    plot.update()
+    assert sent == []
+
+
+def test_hidden_ratio_plot_waits(account: mw.Account) -> None:
+    plot = RatioPlot(account, active=False)
+    assert plot.curve is None
+    plot.active = True
+    before = plot.cross_line.y.copy()
+    plot.active = False
+    account.collateral["USDT"] = 12_000
+    assert np.array_equal(plot.cross_line.y, before, equal_nan=True)
+    plot.active = True
+    assert not np.array_equal(plot.cross_line.y, before, equal_nan=True)
+    plot.close()
+
+
+def test_ratio_ends_at_liquidation(account: mw.Account) -> None:
+    plot = RatioPlot(account)
+    for line, mode in ((plot.cross_line, "cross"), (plot.isolated_line, "isolated")):
+        last = min(event.x for event in getattr(plot.curve, mode).events)
+        assert np.nanmax(line.y) == pytest.approx(1.0)
+        # The last point is the invisible one that ends the line.
+        assert np.isnan(line.y[:-1][line.x[:-1] < last]).all()
+    plot.close()
+
+
+# ---------------------------------------------------------------- dragging
+
+
+def test_dragging_the_mark_commits_once(account: mw.Account, plot: EquityPlot) -> None:
+    plot.view = "BTCUSDT"
+    revisions: list[int] = []
+    account.observe(lambda change: revisions.append(change.new), "revision")
+    drag(plot, "handle", 95_000.0)
+    assert account.mark("BTCUSDT") == 95_000
+    assert len(revisions) == 1
+    assert plot.handle.x[0] == plot.stem.x[0] == 95_000
+    account.undo()
+    assert account.mark("BTCUSDT") == 100_000
+
+
+def test_dragging_all_marks_is_one_edit(account: mw.Account, plot: EquityPlot) -> None:
+    revision = account.revision
+    drag(plot, "handle", -0.05)
+    assert account.mark("BTCUSDT") == pytest.approx(95_000)
+    assert account.mark("ETHUSDT") == pytest.approx(3_800)
+    assert account.revision == revision + 1
+    assert plot.handle.x[0] == 0.0
+
+
+def test_dragging_an_isolated_marker_sets_its_margin(account: mw.Account, plot: EquityPlot) -> None:
+    plot.view = "BTCUSDT"
+    revision = account.revision
+    drag(plot, "marker", 85_000.0, marker(plot, "isolated"))
+    assert account.positions["BTCUSDT"].margin == pytest.approx(7_712.50)
+    assert account.isolated.positions["BTCUSDT"].liquidation_price == pytest.approx(85_000)
+    assert account.revision == revision + 1
+
+
+def test_dragging_an_isolated_marker_in_the_common_view(
+    account: mw.Account, plot: EquityPlot
+) -> None:
+    drag(plot, "marker", -0.15, marker(plot, "isolated", "BTCUSDT"))
+    assert account.positions["BTCUSDT"].margin == pytest.approx(7_712.50)
+
+
+@pytest.mark.parametrize(("view", "x"), [("BTCUSDT", 85_000.0), ("all", -0.12)])
+def test_dragging_the_cross_marker_changes_the_wallet(
+    account: mw.Account, plot: EquityPlot, view: str, x: float
+) -> None:
+    plot.view = view
+    revision = account.revision
+    drag(plot, "marker", x, marker(plot, "cross"))
+    assert account.revision == revision + 1
+    assert account.collateral["USDT"] != 10_000
+    assert plot.curve.cross.events[0].x == pytest.approx(x)
+
+
+def test_impossible_target_is_told_and_changes_nothing(
+    account: mw.Account, plot: EquityPlot
+) -> None:
+    plot.view = "BTCUSDT"
+    place = marker(plot, "isolated")
+    revision, x = account.revision, plot.liquidations.x[place]
+    drag(plot, "marker", 115_000.0, place)
+    assert "no margin" in plot.message
+    assert 'role="status"' in plot._message_box.html
+    assert account.revision == revision
+    assert plot.liquidations.x[place] == x
+    account.marks["BTCUSDT"] = 99_000
+    assert plot.message == ""
+
+
+def test_browser_cannot_leave_a_marker_where_it_is_not(plot: EquityPlot) -> None:
+    true = plot.handle.x.copy()
+    plot.handle.set_state({"x": [0.03]})
+    assert np.array_equal(plot.handle.x, true)
+
+
+def test_drag_beyond_the_frame_is_clamped(account: mw.Account, plot: EquityPlot) -> None:
+    plot.view = "BTCUSDT"
+    drag(plot, "handle", -5_000.0)
+    assert 0 < account.mark("BTCUSDT") < 100_000
+
+
+def test_preview_of_a_drag_leaves_account_and_scales_alone(
+    account: mw.Account, plot: EquityPlot
+) -> None:
+    plot.view = "BTCUSDT"
+    domain, revision = (plot._x.min, plot._y.max), account.revision
+    place = marker(plot, "isolated")
+    mark = plot.liquidations
+    mark._handle_custom_msgs(mark, {"event": "drag_start", "index": place, "point": {"x": 0.0}})
+    mark._handle_custom_msgs(mark, {"event": "drag", "index": place, "point": {"x": 85_000.0}})
+    assert "7,712.50" in plot.caption
+    assert value_at(plot.isolated_line, 80_000) == pytest.approx(10_000 - 7_712.5)
+    assert (plot._x.min, plot._y.max) == domain
+    assert account.revision == revision
+
+
+def test_preview_of_other_marks(account: mw.Account, plot: EquityPlot) -> None:
+    before = plot.cross_line.y.copy()
+    plot.preview({"BTCUSDT": 95_000.0})
+    assert value_at(plot.cross_line, 0.0) == pytest.approx(7_500)
+    plot.preview({})
+    assert np.array_equal(plot.cross_line.y, before, equal_nan=True)
+
+
+# ---------------------------------------------------------------- throttle
+
+
+def test_throttle_without_a_loop_calls_at_once() -> None:
+    calls: list[int] = []
+    throttle = Throttle(calls.append, interval=10.0)
+    for n in range(5):
+        throttle(n)
+    assert calls == [0, 1, 2, 3, 4]
+
+
+def test_throttle_in_a_loop_keeps_first_and_last() -> None:
+    calls: list[int] = []
+
+    async def run() -> None:
+        throttle = Throttle(calls.append, interval=0.05)
+        for n in range(20):
+            throttle(n)
+        await asyncio.sleep(0.12)
+        throttle(99)
+        throttle(100)
+        throttle.cancel()
+        await asyncio.sleep(0.12)
+
+    asyncio.run(run())
+    assert calls == [0, 19, 99]
+
+
+# ---------------------------------------------------------------- leaving nothing behind
+
+
+@pytest.mark.parametrize("make", [EquityPlot, RatioPlot])
+def test_widget_registry_returns_to_its_size(
+    account: mw.Account, make: Callable[[mw.Account], EquityPlot | RatioPlot]
+) -> None:
+    before = len(registry)
+    observers = len(account._trait_notifiers.get("revision", {}).get("change", []))
+    for n in range(100):
+        plot = make(account)
+        if n % 10 == 0:
+            plot.view = "BTCUSDT"
+            account.marks["BTCUSDT"] = 100_000 + n
+        plot.close()
+        plot.close()
+    assert len(registry) == before
+    assert len(account._trait_notifiers.get("revision", {}).get("change", [])) == observers
+
+
+def test_widget_count_does_not_grow_with_markers() -> None:
+    small, large = EquityPlot(mw.presets.ref2()), EquityPlot(mw.presets.ref2())
+    count = len(registry)
+    with large.account.edit():
+        large.account.positions["BTCUSDT"].quantity = 0.7
+        large.account.collateral["USDT"] = 5_000
+    large.view = "ETHUSDT"
+    assert len(registry) == count
+    small.close()
+    large.close()
+
+
+# ---------------------------------------------------------------- ticks and labels
+
+
+@pytest.mark.parametrize(
+    ("low", "high"), [(-0.2, 0.1), (0, 17_000), (70_000, 120_000), (1e-8, 5e-8), (-3e9, 1e12)]
+)
+def test_nice_ticks_lie_inside(low: float, high: float) -> None:
+    values = nice_ticks(low, high)
+    assert 2 <= len(values) <= 8
+    assert all(low - 1e-9 * abs(low) <= value <= high * (1 + 1e-9) for value in values)
+    start, end = nice_range(low, high)
+    assert start <= low
+    assert high <= end
+    assert math.isfinite(start + end)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (100_000.0, "100000"),
+        (-0.05, "-0.05"),
+        (0.0, "0"),
+        (2.5e-7, "2.5e-7"),
+        (0.00001, "0.00001"),
+        (0.000025, "0.000025"),
+        (1e21, "1e+21"),
+    ],
+)
+def test_tick_keys_are_what_javascript_makes_of_numbers(value: float, text: str) -> None:
+    assert javascript(value) == text
+
+
+@pytest.mark.parametrize("width", list(FRAMES))
+def test_labels_neither_overlap_nor_leave_the_frame(width: str) -> None:
+    x = np.linspace(0.0, 1.0, 100)
+    placer = LabelPlacer(width, (0.0, 1.0), (0.0, 1.0), [(x, x)])
+    for n in range(6):
+        placer.place(0.3 + 0.01 * n, 0.3 + 0.01 * n, f"LIQ COIN{n} {MINUS}9.09 %", "cross")
+    assert len(placer.placed) == 6
+    for frame in FRAMES[width]:
+        boxes = []
+        for label in placer.placed:
+            size = text_px(label.text)
+            gap = LabelPlacer.GAP if label.rightward else -LabelPlacer.GAP - size
+            left, middle = label.x * frame + gap, label.y * LabelPlacer.HEIGHT
+            assert left >= 0
+            assert left + size <= frame
+            assert 0 <= middle <= LabelPlacer.HEIGHT
+            boxes.append((left, left + size, middle))
+        for i, (a, b, m) in enumerate(boxes):
+            for c, d, o in boxes[i + 1 :]:
+                assert b <= c or d <= a or abs(m - o) >= LabelPlacer.LINE - 1e-9
