@@ -292,6 +292,12 @@ def check_events(
     shift = 1 if path.name is None else 0
     size = reference.account_scale(book)
     seen = {(event.pool, event.x < float(path.start - shift)): event for event in events}
+    lost_by_pool: dict[int, dict[str, Decimal]] = {-1: {}, 1: {}}
+    for pool in reference.partition(book, mode)[0]:
+        for side in (-1, 1):
+            closing = reference.closing(book, pool, path, side)
+            if closing is not None:
+                lost_by_pool[side][pool.name] = closing.pool_equity - closing.left
     for pool in reference.partition(book, mode)[0]:
         if reference.excess(book, pool, book.marks) <= 0:
             assert any(name == pool.name for name, _ in seen), f"{mode} {pool.name} not closed"
@@ -313,11 +319,17 @@ def check_events(
                 for name in ("pool_equity", "fee"):
                     wrong = abs(Decimal(getattr(got, name)) - getattr(want, name))
                     assert wrong <= CLOSE * loose, f"{at} {name}"
-                drop = Decimal(got.equity_before) - Decimal(got.equity_after)
                 broke = Root(book, pool, path, "bankruptcy")
                 same_root(got.bankruptcy_x, want.bankruptcy, broke, f"{at} bankruptcy")
-                lost = want.pool_equity - want.left
+                # pools that are closed at one price share the equity before and after
+                drop = Decimal(got.equity_before) - Decimal(got.equity_after)
+                lost = sum(lost_by_pool[side][name] for name in together(events, got))
                 assert abs(drop - lost) <= CLOSE * loose, f"{at} drop"
+
+
+def together(events: Any, event: Any) -> list[str]:
+    """Pools that are closed at the same point as `event`."""
+    return [one.pool for one in events if one.x == event.x]
 
 
 @pytest.mark.timeout(0 if "MARGIN_WIDGETS_EXAMPLES" in os.environ else 300)

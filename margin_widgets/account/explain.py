@@ -861,7 +861,7 @@ def _by_field_formula(
         )
     if not alone and leg.settle_price != 1:
         price = sheet.let("S", f"price of {leg.settle}", leg.settle_price, report.currency)
-        balance = f"({balance})/{price}"
+        balance = f"{_grouped(balance)}/{price}"
 
     amounts, sizes, rates, entries = [], [], [], []
     for member in map(int, legs):
@@ -892,7 +892,7 @@ def _by_field_formula(
     elif len(legs) == 1:
         template = f"{entry} − {_grouped(balance)} / {sizes[0]}"
     else:
-        template = f"({' + '.join(entries)} − ({balance})) / ({' + '.join(sizes)})"
+        template = f"({' + '.join(entries)} − {_grouped(balance)}) / ({' + '.join(sizes)})"
     return _derive(sheet, "P" if maintained else "P_bk", template, text)
 
 

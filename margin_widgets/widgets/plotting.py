@@ -1,0 +1,622 @@
+"""What the plots share: colours, axes with readable ticks, throttling, and a box that closes whole.
+
+Colours are CSS variables with the light palette as fallback: the theme style sheet sets them, so a
+theme switch recolours a plot without the kernel. Guides that need a dash of their own carry a
+variable of their own, by which the style sheet finds them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import html
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from bqplot import Axis, Figure, Label, LinearScale, Lines
+from ipywidgets import Layout, Widget
+from numpy.typing import NDArray
+from traitlets import Unicode
+
+from margin_widgets.account.curve import default_range
+from margin_widgets.account.formatting import percent, plain
+from margin_widgets.widgets.editing import guarded
+from margin_widgets.widgets.frontend import Html, Styled
+from margin_widgets.widgets.lifetime import Part
+from margin_widgets.widgets.selection import Selection
+
+if TYPE_CHECKING:
+    from margin_widgets.account import Account, Curve, ModeCurve
+
+Floats = NDArray[np.float64]
+
+ALL = "all"
+CROSS = "var(--mw-cross, #0072B2)"
+ISOLATED = "var(--mw-isolated, #C04E00)"
+CONFIGURED = "var(--mw-configured, #00805E)"
+TEXT = "var(--mw-muted, #5F6368)"
+SURFACE = "var(--mw-bg, #FFFFFF)"
+HANDLE = "var(--mw-focus, #1A73E8)"
+STEM = "var(--mw-plot-stem, #80868B)"
+CLEAR = "transparent"
+
+HEIGHT = 330
+MARGIN = {"top": 14, "bottom": 48, "left": 66, "right": 24}
+FONT_PX = 11
+# Python does not know how wide the figure is on screen. Labels are placed twice, for the frames of
+# narrow and of wide figures, and the style sheet shows those that belong to the present width.
+FRAMES = {"narrow": (250.0, 400.0), "wide": (430.0, 760.0)}
+NARROW = FRAMES["narrow"][0]
+BUTTONS_AT_MOST = 4
+
+
+def text_px(text: str) -> float:
+    """About how wide a plot label is on screen."""
+    return 0.56 * FONT_PX * len(text)
+
+
+# ---------------------------------------------------------------- ranges and ticks
+
+
+def nice_step(span: float, most: int) -> float:
+    """The smallest of 1, 2, 2.5, 5 times a power of ten that cuts `span` at most `most` times."""
+    raw = span / max(most, 1)
+    if not math.isfinite(raw) or raw <= 0:
+        return 1.0
+    power = 10.0 ** math.floor(math.log10(raw))
+    for factor in (1.0, 2.0, 2.5, 5.0, 10.0):
+        if factor * power >= raw * (1 - 1e-9):
+            return factor * power
+    return 10.0 * power
+
+
+def nice_ticks(low: float, high: float, most: int = 6) -> list[float]:
+    """Round values within [low, high], at most `most` steps apart.
+
+    >>> nice_ticks(0, 17_000)
+    [0.0, 5000.0, 10000.0, 15000.0]
+    """
+    step = nice_step(high - low, most)
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return [float(f"{n * step:.12g}") for n in range(first, last + 1)]
+
+
+def nice_range(low: float, high: float, most: int = 6) -> tuple[float, float]:
+    """The range widened to whole steps; a positive lower end stays positive.
+
+    >>> nice_range(-0.218, 0.1)
+    (-0.25, 0.1)
+    """
+    step = nice_step(high - low, 2 * most)
+    start, end = step * math.floor(low / step + 1e-9), step * math.ceil(high / step - 1e-9)
+    if start <= 0 < low:
+        start = low
+    return float(f"{start:.12g}"), float(f"{end:.12g}")
+
+
+def short(value: float) -> str:
+    """A tick of an amount axis: thousands separated, millions and more abbreviated.
+
+    >>> short(12_000.0), short(-2_500_000.0), short(0.25)
+    ('12,000', '−2.5M', '0.25')
+    """
+    for size, unit in ((1e12, "tn"), (1e9, "bn"), (1e6, "M")):
+        if abs(value) >= size:
+            return plain(value / size, 4) + unit
+    return plain(float(f"{value:.6g}"))
+
+
+def move(value: float) -> str:
+    r"""A tick of the axis of a common move.
+
+    >>> move(-0.2), move(0.0), move(0.025)
+    ('−20\xa0%', '0\xa0%', '+2.50\xa0%')
+    """
+    digits = 0 if abs(value * 100 - round(value * 100)) < 1e-9 else 2
+    return percent(value, digits, sign=True)
+
+
+def ticks(axis: Axis, low: float, high: float, text: Callable[[float], str]) -> None:
+    """Put round ticks with our own number format on an axis."""
+    values = nice_ticks(low, high)
+    widest = max((text_px(text(value)) for value in values), default=0.0)
+    if axis.side == "bottom" and (len(values) - 1) * (widest + 5) > NARROW:
+        values = nice_ticks(low, high, 4)
+    labels = {_javascript_number(value): text(value) for value in values}
+    if axis.tick_labels != labels:
+        with axis.hold_sync():
+            axis.tick_values = np.asarray(values)
+            axis.tick_labels = labels
+
+
+def _javascript_number(value: float) -> str:
+    """The text JavaScript makes of a number: bqplot looks tick labels up by it."""
+    if value == int(value) and abs(value) < 1e21:
+        return str(int(value))
+    text = repr(float(value))
+    mantissa, _, exponent = text.partition("e")
+    if exponent and -7 < int(exponent) < 0:
+        return f"{value:.{len(mantissa.replace('-', '').replace('.', '')) - int(exponent) - 1}f}"
+    return f"{mantissa}e{int(exponent):+d}" if exponent else text
+
+
+# ---------------------------------------------------------------- sending as little as possible
+
+
+def assign(widget: Widget, **values: Any) -> None:
+    """Set traits in one message, leaving out those that stay as they are."""
+    changed = {name: value for name, value in values.items() if not _same(widget, name, value)}
+    if changed:
+        with widget.hold_sync():
+            for name, value in changed.items():
+                setattr(widget, name, value)
+
+
+def _same(widget: Widget, name: str, value: Any) -> bool:
+    old = getattr(widget, name)
+    if isinstance(value, np.ndarray):
+        if old is None or np.shape(old) != value.shape:
+            return False
+        return np.array_equal(old, value, equal_nan=value.dtype.kind == "f")
+    return bool(old == value)
+
+
+def with_gaps(curve: Curve, mode: ModeCurve, values: Floats) -> tuple[Floats, Floats]:
+    """X and values of a mode, NaN between both sides of each of its liquidations."""
+    x = curve.x
+    triggers = np.array([event.x for event in mode.events])
+    where = np.flatnonzero((x[1:] == x[:-1]) & np.isin(x[1:], triggers)) + 1
+    return ended(np.insert(x, where, x[where]), np.insert(values, where, np.nan))
+
+
+def rows(
+    series: Sequence[tuple[Sequence[float], Sequence[float]]], rest: tuple[float, float]
+) -> tuple[Floats, Floats]:
+    """Several polylines as the two matrices one `Lines` mark takes; NaN is a gap and the padding.
+
+    bqplot writes invalid SVG for a line without points or with NaN at its end, so every row ends
+    in the invisible lone point `rest`.
+    """
+    width = 2 + max((len(x) for x, _ in series), default=0)
+    xs, ys = np.full((len(series), width), np.nan), np.full((len(series), width), np.nan)
+    for row, (x, y) in enumerate(series):
+        xs[row, : len(x)], ys[row, : len(y)] = x, y
+    xs[:, -1], ys[:, -1] = rest
+    return xs, ys
+
+
+def ended(x: Floats, y: Floats) -> tuple[Floats, Floats]:
+    """A polyline whose NaN end, if any, is followed by an invisible lone point (see `rows`)."""
+    if not len(y) or np.isfinite(y[-1]):
+        return x, y
+    known = np.flatnonzero(np.isfinite(y))
+    last = (x[known[-1]], y[known[-1]]) if len(known) else (x[-1], 0.0)
+    return np.append(x, [x[-1], last[0]]), np.append(y, [np.nan, last[1]])
+
+
+class Throttle:
+    """Call at most once per `interval` seconds, the latest arguments last.
+
+    Between calls the latest arguments wait for the event loop; where none is running there is
+    nothing to wait on, and every call goes through at once.
+    """
+
+    def __init__(self, function: Callable[..., None], interval: float = 0.1) -> None:
+        self._function = function
+        self._interval = interval
+        self._last = -math.inf
+        self._waiting: tuple[Any, ...] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    def __call__(self, *args: Any) -> None:
+        """Call now, or once the interval is over."""
+        wait = self._last + self._interval - time.monotonic()
+        if wait <= 0:
+            self._run(args)
+            return
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self._run(args)
+            return
+        self._waiting = args
+        if self._timer is None:
+            self._timer = loop.call_later(wait, self._trailing)
+
+    def cancel(self) -> None:
+        """Forget the call that waits, if any."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._waiting = None
+
+    def _trailing(self) -> None:
+        args, self._timer = self._waiting, None
+        if args is not None:
+            self._run(args)
+
+    def _run(self, args: tuple[Any, ...]) -> None:
+        self.cancel()
+        self._function(*args)
+        self._last = time.monotonic()
+
+
+# ---------------------------------------------------------------- placing labels
+
+
+_Box = tuple[float, float, float, float]
+"""Left, right, bottom and top in pixels."""
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A label that found its place: anchored at x, y, growing to the right or to the left."""
+
+    x: float
+    y: float
+    text: str
+    color: str
+    rightward: bool
+
+
+class LabelPlacer:
+    """Greedy placement of labels inside the frames of one class of widths.
+
+    Parameters
+    ----------
+    width : {"narrow", "wide"}
+    x_range, y_range : (float, float)
+        Domain of the frame.
+    lines : list of (x, y)
+        Polylines that labels should rather not cover.
+    """
+
+    GAP = 9.0
+    LINE = 14.0
+    HEIGHT = float(HEIGHT - MARGIN["top"] - MARGIN["bottom"])
+
+    def __init__(
+        self,
+        width: str,
+        x_range: tuple[float, float],
+        y_range: tuple[float, float],
+        lines: Sequence[tuple[Floats, Floats]] = (),
+    ) -> None:
+        self._width = width
+        self._frames = FRAMES[width]
+        self._x0, self._dx = x_range[0], x_range[1] - x_range[0]
+        self._y0, self._dy = y_range[0], y_range[1] - y_range[0]
+        self._taken: list[list[_Box]] = [[] for _ in self._frames]
+        points = [self._sampled(x, y) for x, y in lines]
+        self._cover = np.concatenate(points, axis=1) if points else np.empty((2, 0))
+        self.placed: list[Placed] = []
+
+    def _at(self, x: float, y: float) -> tuple[float, float]:
+        return (x - self._x0) / self._dx, (y - self._y0) / self._dy * self.HEIGHT
+
+    def _sampled(self, x: Floats, y: Floats) -> Floats:
+        known = np.isfinite(y)
+        if not known.any():
+            return np.empty((2, 0))
+        grid = np.linspace(0.0, 1.0, 80)
+        u, v = (x[known] - self._x0) / self._dx, (y[known] - self._y0) / self._dy * self.HEIGHT
+        return np.vstack([grid, np.interp(grid, u, v)])
+
+    def fits(self, text: str, share: float) -> bool:
+        """Whether a text has room in that share of the narrowest frame."""
+        return text_px(text) + self.GAP + 3 <= share * self._frames[0]
+
+    def take(self, x: float, y: float, size: float = 12.0) -> None:
+        """Keep a marker of that size in pixels free of labels."""
+        u, v = self._at(x, y)
+        for taken, frame in zip(self._taken, self._frames, strict=True):
+            taken.append((u * frame - size / 2, u * frame + size / 2, v - size / 2, v + size / 2))
+
+    def place(
+        self,
+        x: float,
+        y: float,
+        text: str,
+        tone: str,
+        *,
+        reach: int = 6,
+        at_most: float = 1e4,
+    ) -> None:
+        """Put a label in the least bad place near (x, y); nowhere if all leave the frame.
+
+        A label that had better be missing than in the way is given a lower `at_most`. `tone` is
+        ``"cross"``, ``"isolated"`` or ``"word"``: with the width it names the variable that
+        colours the label, and hides it at other widths.
+        """
+        u, v = self._at(x, y)
+        shift = np.arange(-reach, reach + 1)
+        shift = shift[np.argsort(np.abs(shift), kind="stable")]
+        wanted = v + shift * self.LINE
+        row = np.clip(wanted, self.LINE / 2, self.HEIGHT - self.LINE / 2)
+        inside = np.abs(row - wanted) < self.LINE / 2
+        shift, row = shift[inside], row[inside]
+        if not len(row):
+            return
+        size = text_px(text)
+        cost = np.empty((len(row), 2))
+        for column, right in enumerate((True, False)):
+            cost[:, column] = 6.0 * np.abs(shift)
+            for frame, taken in zip(self._frames, self._taken, strict=True):
+                left = u * frame + (self.GAP if right else -self.GAP - size)
+                if left < 0 or left + size > frame:
+                    cost[:, column] += 1e4
+                cost[:, column] += self._cost(frame, taken, left, left + size, row)
+        place, column = divmod(int(np.argmin(cost)), 2)
+        if cost[place, column] >= at_most:
+            return
+        right, middle = column == 0, float(row[place])
+        for frame, taken in zip(self._frames, self._taken, strict=True):
+            left = u * frame + (self.GAP if right else -self.GAP - size)
+            taken.append((left, left + size, middle - self.LINE / 2, middle + self.LINE / 2))
+        color = f"var(--mw-{self._width}-{tone}, {_TONES[tone]})"
+        y = self._y0 + middle / self.HEIGHT * self._dy
+        self.placed.append(Placed(x, y, text, color, right))
+
+    def _cost(
+        self, frame: float, taken: list[_Box], left: float, right: float, row: Floats
+    ) -> Floats:
+        """What a label would cover in each row: other labels and markers, and lines."""
+        low, high = row[:, None] - self.LINE / 2, row[:, None] + self.LINE / 2
+        cost = np.zeros(len(row))
+        beside = [box for box in taken if left < box[1] and box[0] < right]
+        if beside:
+            bottom, top = np.array(beside).T[2:]
+            cost += 300.0 * ((low < top) & (bottom < high)).sum(axis=1)
+        x, y = self._cover[0] * frame, self._cover[1]
+        y = y[(x > left - 2) & (x < right + 2)]
+        cost += 6.0 * ((y > low - 1) & (y < high + 1)).sum(axis=1)
+        return cost
+
+
+_TONES = {"cross": "#0072B2", "isolated": "#C04E00", "word": "#5F6368"}
+
+
+# ---------------------------------------------------------------- the box of a plot
+
+
+class Plot(Part):
+    """A bqplot figure of an account, with the switch of what its x axis is and a caption.
+
+    It follows ``account.revision``, shares ``selection.view`` with other plots, and keeps its x
+    range while a person types.
+
+    Attributes
+    ----------
+    view : str
+        ``"all"`` for a common move of all marks, else the symbol whose price is moved alone.
+    caption : str
+        What is drawn and what is assumed, as plain text.
+    message : str
+        Why the last drag could not be done, empty if it could.
+    curve : Curve or None
+        The curve on display, None without positions.
+    figure : bqplot.Figure
+    """
+
+    view = Unicode(ALL, help='"all", or the symbol whose price is the x axis')
+    caption = Unicode("", help="what is drawn and what is assumed")
+    message = Unicode("", help="why the last drag could not be done")
+
+    def __init__(self, account: Account, selection: Selection | None, kind: str) -> None:
+        self.account = account
+        self.selection = Selection() if selection is None else selection
+        self.curve: Curve | None = None
+        self._range = ("", 0.0, 1.0)
+        self._domain = ("", 0.0, 1.0, 0.0, 1.0)
+        self._closed = False
+        self._switch = Styled(label="Horizontal axis")
+        self._caption_box = Html()
+        self._message_box = Html(live=True, layout=Layout(display="none"))
+        self._x, self._y = (LinearScale(min=0.0, max=1.0, allow_padding=False) for _ in range(2))
+        self.x_axis, self.y_axis = Axis(scale=self._x), Axis(scale=self._y, side="left")
+        self.y_axis.label_offset = "54px"
+        # Below the handle of the mark.
+        self.x_axis.tick_style = {"transform": "translateY(5px)"}
+        self.x_axis.label_offset = "36px"
+        self._labels_right = self._label_mark("start", LabelPlacer.GAP)
+        self._labels_left = self._label_mark("end", -LabelPlacer.GAP)
+        lines, handles = self._marks()
+        self.figure = Figure(
+            axes=[self.x_axis, self.y_axis],
+            marks=[*lines, self._labels_right, self._labels_left, *handles],
+            fig_margin=dict(MARGIN),
+            padding_x=0.0,
+            padding_y=0.0,
+            animation_duration=0,
+            display_toolbar=False,
+            layout=Layout(width="auto", height=f"{HEIGHT}px", min_width="0", overflow="hidden"),
+        )
+        super().__init__([self._switch, self.figure, self._message_box, self._caption_box])
+        self.add_class(f"mw-{kind}-plot")
+        self.add_class("mw-panel")
+        self.figure.add_class("mw-plot")
+        self._caption_box.add_class("mw-plot-caption")
+        self.view = self.selection.view
+        self._switch.on_msg(guarded(self._on_switch, self._tell))
+        self.follow(self.selection, self._on_selection, "view")
+        self.observe(self._on_view, "view")
+        self.observe(self._on_caption, "caption")
+        self.observe(self._on_message, "message")
+        self.follow(account, self._on_revision, "revision")
+        self.update()
+
+    # What a subclass gives.
+
+    def _marks(self) -> tuple[list[Any], list[Any]]:
+        """Marks below the labels, and marks above them that can be dragged."""
+        raise NotImplementedError
+
+    def _draw(self, curve: Curve) -> None:
+        raise NotImplementedError
+
+    def _y_text(self, value: float) -> str:
+        """A tick of the y axis."""
+        return short(value)
+
+    # Building blocks.
+
+    @property
+    def scales(self) -> dict[str, LinearScale]:
+        """The x and y scale of every mark."""
+        return {"x": self._x, "y": self._y}
+
+    def _lines(self, colors: Sequence[str], **traits: Any) -> Lines:
+        settings = {"stroke_width": 1.0, "interactions": {}, **traits}
+        return Lines(x=[0.0], y=[0.0], scales=self.scales, colors=list(colors), **settings)
+
+    def _label_mark(self, align: str, offset: float) -> Label:
+        return Label(
+            x=[0.0],
+            y=[0.0],
+            text=[""],
+            scales=self.scales,
+            colors=[TEXT],
+            align=align,
+            x_offset=offset,
+            default_size=float(FONT_PX),
+            font_weight="normal",
+            interactions={},
+        )
+
+    def _put_labels(self, placed: Sequence[Placed]) -> None:
+        for mark, rightward in ((self._labels_right, True), (self._labels_left, False)):
+            group = [label for label in placed if label.rightward is rightward]
+            x, y = ([getattr(label, name) for label in group] or [0.0] for name in ("x", "y"))
+            assign(
+                mark,
+                x=np.array(x),
+                y=np.array(y),
+                text=np.array([label.text for label in group] or [""]),
+                colors=[label.color for label in group] or [TEXT],
+            )
+
+    # Following the account and the switch.
+
+    def update(self) -> None:
+        """Draw the account as it is now."""
+        if self._closed:
+            return
+        symbols = list(dict.fromkeys(position.symbol for position in self.account.positions))
+        if self.view != ALL and self.view not in symbols:
+            self.view = ALL
+            return
+        if symbols:
+            self.curve = self._fetch()
+            self._draw(self.curve)
+        else:
+            self.curve = None
+            self.caption = "Add a position to see both modes."
+        assign(self.figure.layout, display=None if symbols else "none")
+        assign(self._switch, html=_switch(symbols, self.view) if symbols else "")
+
+    def _on_switch(self, content: Any) -> None:
+        if content.get("type") == "action" and content.get("action") == "axis":
+            self.view = str(content.get("value"))
+
+    def _on_selection(self, change: Any) -> None:
+        self.view = change.new
+
+    def _on_view(self, change: Any) -> None:
+        self.selection.view = change.new
+        self.message = ""
+        self.update()
+
+    def _on_revision(self, _change: Any) -> None:
+        self.message = ""
+        self.update()
+
+    def _on_caption(self, change: Any) -> None:
+        self._caption_box.html = f'<p class="mw-caption">{html.escape(change.new)}</p>'
+
+    def _on_message(self, change: Any) -> None:
+        text = html.escape(change.new)
+        self._message_box.html = f'<p class="mw-error" role="status">{text}</p>' if text else ""
+        self._message_box.layout.display = None if text else "none"
+
+    def _tell(self, message: str) -> None:
+        self.message = message
+
+    # The x range: steady while a person types.
+
+    @property
+    def symbol(self) -> str | None:
+        """The symbol on the x axis, None for a common move."""
+        return None if self.view == ALL else self.view
+
+    @property
+    def present(self) -> float:
+        """Where the account is now on the x axis."""
+        return 0.0 if self.symbol is None else self.account.mark(self.symbol)
+
+    def sweep(self, account: Account, **marks: Any) -> Curve:
+        """The account's curve along the x axis as it stands."""
+        view, low, high = self._range
+        if view == ALL:
+            return account.curve(shock=True, low=low, high=high, **marks)
+        return account.curve(view, low=low, high=high, **marks)
+
+    def _fetch(self) -> Curve:
+        fresh = default_range(self.account.books, self.symbol)
+        if not self._still_fits(*fresh):
+            self._range = (self.view, *fresh)
+        return self.sweep(self.account)
+
+    def _still_fits(self, fresh_low: float, fresh_high: float) -> bool:
+        view, low, high = self._range
+        if view != self.view:
+            return False
+        present, margin = self.present, 0.02 * (high - low)
+        if not low + margin <= present <= high - margin:
+            return False
+        # A fresh range reaches 1.45 times as far as the first trigger: up to there must show.
+        far = 0.72
+        shows = low <= present - far * (present - fresh_low)
+        shows = shows and high >= present + far * (fresh_high - present)
+        return shows and high - low <= 3 * (fresh_high - fresh_low)
+
+    def _set_domain(self, y_low: float, y_high: float) -> None:
+        _, low, high = self._range
+        domain = (*self._range, y_low, y_high)
+        if domain == self._domain:
+            return
+        self._domain = domain
+        assign(self._x, min=low, max=high)
+        assign(self._y, min=y_low, max=y_high)
+        ticks(self.y_axis, y_low, y_high, self._y_text)
+        ticks(self.x_axis, low, high, move if self.symbol is None else short)
+        label = (
+            "common move of all marks" if self.symbol is None else f"mark price of {self.symbol}"
+        )
+        assign(self.x_axis, label=label)
+
+    # Leaving nothing behind.
+
+    def close(self) -> None:
+        """Free every widget of the plot and stop following the account."""
+        self._closed = True
+        super().close()
+
+
+def _switch(symbols: list[str], view: str) -> str:
+    """What is moved along x: buttons for few symbols, a list for many."""
+    choices = [(symbol, symbol) for symbol in symbols] + [(ALL, "All marks")]
+    if len(symbols) <= BUTTONS_AT_MOST:
+        buttons = "".join(
+            f'<button role="radio" aria-checked="{str(value == view).lower()}" '
+            f'data-action="axis" data-value="{html.escape(value)}">{html.escape(text)}</button>'
+            for value, text in choices
+        )
+        return f'<div class="mw-seg" role="radiogroup" aria-label="Horizontal axis">{buttons}</div>'
+    options = "".join(
+        f'<option value="{html.escape(value)}"{" selected" if value == view else ""}>'
+        f"{html.escape(text)}</option>"
+        for value, text in choices
+    )
+    return f'<label class="mw-row">Move <select data-action="axis">{options}</select></label>'
