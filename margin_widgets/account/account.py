@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
     from margin_widgets.account.explain import Explanation
 
+# What follows from an edit, in the order in which it is told.
+RESULTS = (*MODES, "warnings", "can_undo", "can_redo", "revision")
 EDITABLE = (
     "name",
     "venue",
@@ -172,6 +175,8 @@ class Account(Strict):
         self._future: list[AccountState] = []
         self._state: AccountState | None = None
         self._travelling = False
+        self._untold: deque[tuple[HasTraits, Any]] = deque()
+        self._telling = False
         with self.edit():
             self.name = name
             self.venue = venue
@@ -216,10 +221,8 @@ class Account(Strict):
                 self._depth = 0
                 queue, self._queue = self._queue, []
             if books is not None:
-                self._accept(state, books)
+                queue += self._accept(state, books)
             self._tell(queue)
-            if books is not None:
-                self.set_trait("revision", self.revision + 1)
 
     def undo(self) -> bool:
         """Take back the last edit; False if there is none."""
@@ -233,6 +236,8 @@ class Account(Strict):
         """Hold changes back until the edit they belong to is sound."""
         if change["name"] in EDITABLE and hasattr(self, "_lock"):
             self._changed(self, change)
+        elif change["name"] in RESULTS and self._accepted is not None:
+            self._accepted.append((self, change))
         else:
             super().notify_change(change)
 
@@ -245,7 +250,10 @@ class Account(Strict):
                     self._queue.append((model, change))
 
     def _tell(self, queue: list[tuple[HasTraits, Any]]) -> None:
-        """Notify once per model and trait, with the first old and the last new value."""
+        """Notify once per model and trait, with the first old and the last new value.
+
+        What observers change meanwhile is told after all of this, so that the last is the present.
+        """
         merged: dict[tuple[int, str], tuple[HasTraits, Any]] = {}
         for model, change in queue:
             known = merged.get((id(model), change["name"]))
@@ -253,34 +261,52 @@ class Account(Strict):
                 known[1]["new"] = change["new"]
             else:
                 merged[id(model), change["name"]] = (model, change)
+        self._untold += [
+            (model, change)
+            for model, change in merged.values()
+            if change["old"] is not change["new"] and change["old"] != change["new"]
+        ]
+        if self._telling:
+            return
+        self._telling = True
         failed: Exception | None = None
-        for model, change in merged.values():
-            if change["old"] is not change["new"] and change["old"] != change["new"]:
+        try:
+            while self._untold:
+                model, change = self._untold.popleft()
                 try:
                     HasTraits.notify_change(model, change)
                 except Exception as error:  # noqa: BLE001 - the others must still hear
                     failed = failed or error
+        finally:
+            self._telling = False
         if failed:
             raise failed
 
-    def _accept(self, state: AccountState, books: Books) -> None:
+    def _accept(self, state: AccountState, books: Books) -> list[tuple[HasTraits, Any]]:
+        """Put everything in place that follows from a sound state; return what is to be told."""
         if self._state is not None and not self._travelling:
             self._past.append(self._state)
             self._future.clear()
+        self._travelling = False
         self._state = state
-        # A position taken out is free to join another account.
+        # A position taken out is free to join another account, or this one as a new row.
         mine = {id(row) for row in self._rows}
         for row in self._known_rows:
             if id(row) not in mine:
-                row._account = None
+                row.release()
         self._known_rows = self._rows
+        self._accepted = []
         for mode in MODES:
             self.set_trait(mode, MarginReport(mode, books))
         self.set_trait("warnings", books.warnings)
         self.set_trait("can_undo", bool(self._past))
         self.set_trait("can_redo", bool(self._future))
+        self.set_trait("revision", self.revision + 1)
+        told, self._accepted = self._accepted, None
+        return told
 
     _known_rows: tuple[Position, ...] = ()
+    _accepted: list[tuple[HasTraits, Any]] | None = None
 
     def _snapshot(self) -> AccountState:
         # Only positions that this edit touched are read again: a book may hold thousands.
@@ -329,6 +355,8 @@ class Account(Strict):
 
     def _travel(self, source: list[AccountState], target: list[AccountState]) -> bool:
         with self._lock:
+            if self._depth:
+                raise RuntimeError("undo and redo: not within an edit; it is one step itself")
             if not source or self._state is None:
                 return False
             here, there = self._state, source.pop()

@@ -46,6 +46,11 @@ class Books:
     warnings: tuple[str, ...]
 
     @cached_property
+    def places(self) -> dict[str, int]:
+        """Number of each position by its key."""
+        return {key: number for number, key in enumerate(self.keys)}
+
+    @cached_property
     def partitions(self) -> dict[str, Partition]:
         """The account's margin modes as partitions."""
         by_settlement = self.state.venue.cross_pool == "settlement"

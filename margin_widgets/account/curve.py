@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from margin_widgets.account.books import MODES, Books
+from margin_widgets.account.books import Books
 from margin_widgets.account.checks import number
 from margin_widgets.engine import sweep
 from margin_widgets.engine.book import Floats
@@ -54,25 +54,32 @@ class LiquidationEvent:
 
 @dataclass(frozen=True, eq=False)
 class ModeCurve:
-    """One margin mode along a curve; arrays are aligned with `Curve.x`."""
+    """One margin mode along a curve.
+
+    Attributes
+    ----------
+    x : ndarray (M,)
+        Places on the axis; `Curve.x` for isolated and cross.
+    """
 
     curve: Curve
     mode: str
+    x: Floats
     series: SweepSeries
 
     @property
     def equity(self) -> Floats:
-        """Equity of the account; flat in pools that were liquidated."""
+        """Equity of the account; flat in pools that were liquidated (M,)."""
         return self.series.equity
 
     @property
     def maintenance(self) -> Floats:
-        """Maintenance margin of the pools that stand."""
+        """Maintenance margin of the pools that stand (M,)."""
         return self.series.maintenance
 
     @property
     def margin_ratio(self) -> Floats:
-        """Highest maintenance over margin balance of the pools that stand; NaN if none does."""
+        """Highest maintenance over margin balance of the pools that stand; NaN if none (M,)."""
         return self.series.margin_ratio
 
     @cached_property
@@ -110,41 +117,77 @@ class Curve:
     books : Books
     symbol : str or None
         The symbol that moves; None for a common move of all marks.
-    mark : float
-        Present place on the axis: the mark, or 0.
-    x : ndarray (M,)
-        Ascending prices, or relative moves. Every trigger in the range appears twice: of two equal
-        entries the one nearer to the mark is before the liquidation, the other after.
-    isolated, cross, configured : ModeCurve
+    marks : ndarray (S,)
+        Marks the move starts from.
+    low, high : float
+        Range of the axis.
+    points : int
+        Size of the even grid.
     """
 
     books: Books
     symbol: str | None
-    mark: float
-    x: Floats
-    series: tuple[SweepSeries, ...]
+    marks: Floats
+    low: float
+    high: float
+    points: int
+
+    @property
+    def mark(self) -> float:
+        """Present place on the axis: the mark, or 0."""
+        return 0.0 if self.symbol is None else self._base
+
+    @property
+    def x(self) -> Floats:
+        """Ascending prices, or relative moves (M,).
+
+        Every trigger of isolated and cross in the range appears twice: of two equal entries the
+        one nearer to the mark is before the liquidation, the other after.
+        """
+        return self.cross.x
 
     def x_of(self, u: float) -> float:
         """Place on the axis of a factor on the moved marks."""
-        return u - 1.0 if self.symbol is None else u * self.mark
-
-    def _mode(self, mode: str) -> ModeCurve:
-        return ModeCurve(self, mode, self.series[MODES.index(mode)])
+        return u - 1.0 if self.symbol is None else u * self._base
 
     @cached_property
+    def _base(self) -> float:
+        if self.symbol is None:
+            return 1.0
+        return float(self.marks[self.books.symbols.index(self.symbol)])
+
+    def _traced(self, modes: tuple[str, ...]) -> dict[str, ModeCurve]:
+        """Curves of some modes on one grid that holds the triggers of all of them."""
+        offset = 1.0 if self.symbol is None else 0.0
+        swept = sweep(
+            [self.books.ledger(mode, self.marks) for mode in modes],
+            (self.low + offset) / self._base,
+            (self.high + offset) / self._base,
+            symbol=None if self.symbol is None else self.books.symbols.index(self.symbol),
+            points=self.points,
+        )
+        x = swept.u - 1.0 if self.symbol is None else swept.u * self._base
+        pairs = zip(modes, swept.series, strict=True)
+        return {mode: ModeCurve(self, mode, x, series) for mode, series in pairs}
+
+    @cached_property
+    def _both(self) -> dict[str, ModeCurve]:
+        return self._traced(("isolated", "cross"))
+
+    @property
     def isolated(self) -> ModeCurve:
         """Every position alone with its own margin."""
-        return self._mode("isolated")
+        return self._both["isolated"]
 
-    @cached_property
+    @property
     def cross(self) -> ModeCurve:
         """Everything supports everything."""
-        return self._mode("cross")
+        return self._both["cross"]
 
     @cached_property
     def configured(self) -> ModeCurve:
-        """The account as its positions' margin modes say."""
-        return self._mode("configured")
+        """The account as its positions' margin modes say, on a grid of its own."""
+        return self._traced(("configured",))["configured"]
 
     def to_frame(self) -> pd.DataFrame:
         """One row per x, equity, maintenance and ratio of both modes as columns."""
@@ -175,22 +218,13 @@ def trace(
             if name not in place:
                 raise KeyError(f"marks[{name!r}]: no such symbol in this account")
             present[place[name]] = number(f"marks[{name!r}]", mark, above=0.0)
-    moved = None if symbol is None else books.symbols.index(symbol)
-    base = 1.0 if moved is None else float(present[moved])
     if low is None or high is None:
         wide = default_range(books, symbol)
         low = wide[0] if low is None else low
         high = wide[1] if high is None else high
-    smallest = -1.0 if moved is None else 0.0
-    low = number("low", low, above=smallest)
+    low = number("low", low, above=-1.0 if symbol is None else 0.0)
     high = number("high", high, above=low)
-    offset = 1.0 if moved is None else 0.0
-    ledgers = [books.ledger(mode, present) for mode in MODES]
-    swept = sweep(
-        ledgers, (low + offset) / base, (high + offset) / base, symbol=moved, points=points
-    )
-    x = swept.u - 1.0 if moved is None else swept.u * base
-    return Curve(books, symbol, 0.0 if moved is None else base, x, swept.series)
+    return Curve(books, symbol, present, low, high, points)
 
 
 def default_range(books: Books, symbol: str | None) -> tuple[float, float]:

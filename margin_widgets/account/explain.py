@@ -512,10 +512,11 @@ def _ratio(sheet: _Sheet, name: str, required: float, balance: float, currency: 
 
 def _effective_leverage(report: MarginReport, sheet: _Sheet) -> str | _Derived:
     if report.effective_leverage is None:
-        return _in_words(f"equity {fmt.amount(report.equity)} {report.currency} is not positive")
+        balance = f"{fmt.amount(report.margin_balance)} {report.currency}"
+        return _in_words(f"margin balance {balance} is not positive")
     gross = float(report.ledger.valuation.notional.sum())
     above = sheet.let("ΣNV", "notional of all positions", gross, report.currency)
-    below = sheet.let("equity", "market value", report.equity, report.currency)
+    below = sheet.let("MB", "margin balance", report.margin_balance, report.currency)
     return f"{above} / {below}"
 
 

@@ -95,6 +95,6 @@ class Keyed(TraitType[Any, Any]):
                 raise TraitError(f"{self.name}: {key!r} is not a name")
             new[key] = self.check(f"{self.name}[{key!r}]", item)
         old = obj._trait_values.get(self.name, Undefined)
-        if old is Undefined or old != new or list(old) != list(new):
+        if old is Undefined or old != new:
             obj._trait_values[self.name] = new
             obj._notify_trait(self.name, {} if old is Undefined else dict(old), dict(new))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING, Any
 
-from traitlets import HasTraits, TraitError, TraitType, Unicode
+from traitlets import HasTraits, TraitError, TraitType
 
 from margin_widgets.account.checks import Number
 from margin_widgets.account.strict import Strict
@@ -87,7 +87,6 @@ class Position(Strict):
         None, low=0.0, allow_none=True, help="margin assigned in isolated mode; None: at entry"
     )
     margin_mode = MarginMode(help="'cross' or 'isolated'")
-    label = Unicode("", help="how errors call this position")
 
     id: str = ""
     _account: Account | None = None
@@ -109,11 +108,15 @@ class Position(Strict):
                 raise TypeError(f"Position: {name} is required")
         self.id = f"p{next(_ids)}"
         super().__init__()
-        self.label = symbol if isinstance(symbol, str) else ""
         for name, content in zip(
             FIELDS, (symbol, quantity, entry_price, leverage, margin, margin_mode), strict=True
         ):
             setattr(self, name, content)
+
+    @property
+    def label(self) -> str:
+        """How errors call this position."""
+        return str(self.symbol)
 
     @property
     def side(self) -> str:
@@ -125,14 +128,17 @@ class Position(Strict):
         """Key in its account: the symbol, with the side where the symbol has two legs."""
         return self._account.positions.key_of(self) if self._account else self.symbol
 
+    def release(self) -> None:
+        """Leave the account; from here on another row, even if it joins again."""
+        self._account = None
+        self.id = f"p{next(_ids)}"
+
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as plain data."""
         return {name: getattr(self, name) for name in FIELDS}
 
     def notify_change(self, change: Any) -> None:
         """Hand changes to the account, which notifies once its transaction is sound."""
-        if change["name"] == "symbol":
-            self.label = change["new"]
         if self._account is not None and change["name"] in FIELDS:
             self._account._changed(self, change)
         else:

@@ -179,9 +179,9 @@ class MarginReport:
 
     @cached_property
     def effective_leverage(self) -> float | None:
-        """Notional of all positions over equity; None without equity."""
+        """Notional of all positions over margin balance; None without a positive one."""
         gross = float(self.ledger.valuation.notional.sum())
-        return gross / self.equity if self.equity > 0 else None
+        return gross / self.margin_balance if self.margin_balance > 0 else None
 
     @cached_property
     def collateral_utilization(self) -> float | None:
@@ -292,6 +292,20 @@ class MarginReport:
         }
         return source[figure]
 
+    def held_symbols(self, position: int) -> list[int]:
+        """Symbols, other than its own, whose marks a position's liquidation price takes as given.
+
+        Those of the pool's other positions, and those that the pool's collateral follows.
+        """
+        book, partition = self.books.book, self.ledger.partition
+        pool = partition.pool[position]
+        members = partition.pool == pool
+        held = partition.wallet[pool] != 0
+        held[book.position_settle[members]] = True
+        followed = book.asset_symbol[held]
+        found = dict.fromkeys([*book.symbol[members].tolist(), *followed[followed >= 0].tolist()])
+        return [symbol for symbol in found if symbol != book.symbol[position]]
+
     # -- what if ----------------------------------------------------------------------------
 
     def collateral_to_survive(self, shock: float) -> CollateralNeed:
@@ -377,11 +391,11 @@ class PositionReports(Mapping[str, "PositionReport"]):
         self._report = report
 
     def __getitem__(self, key: str | int) -> PositionReport:
-        keys = self._report.books.keys
+        keys, places = self._report.books.keys, self._report.books.places
         if isinstance(key, int):
             return PositionReport(self._report, range(len(keys))[key])
-        if key in keys:
-            return PositionReport(self._report, keys.index(key))
+        if key in places:
+            return PositionReport(self._report, places[key])
         symbol, _, side = key.rpartition(":")
         for number, row in enumerate(self._report.books.state.positions):
             if row.symbol == symbol and row.side == side:
@@ -504,15 +518,13 @@ class PositionReport:
     @property
     def condition(self) -> str:
         """What the liquidation price takes for granted: the marks of the pool's other symbols."""
-        ledger, books = self.report.ledger, self.report.books
-        together = ledger.partition.pool == ledger.partition.pool[self.index]
-        own = ledger.book.symbol[self.index]
-        others = dict.fromkeys(int(s) for s in ledger.book.symbol[together] if s != own)
+        books = self.report.books
+        others = self.report.held_symbols(self.index)
         if not others:
             return ""
         stays = [
             f"{books.symbols[s]} stays at"
-            f" {fmt.price(float(ledger.marks[s]), books.contracts[s].tick)}"
+            f" {fmt.price(float(books.marks[s]), books.contracts[s].tick)}"
             for s in others
         ]
         shown = stays if len(stays) <= 3 else [*stays[:2], f"{len(stays) - 2} other marks stay"]

@@ -59,12 +59,12 @@ class _Scale:
 
     def across(self, x: Floats | float) -> Floats:
         """Horizontal place."""
-        share = (np.asarray(x) - self.x[0]) / (self.x[-1] - self.x[0])
+        share: Floats = (np.asarray(x) - self.x[0]) / (self.x[-1] - self.x[0])
         return _LEFT + share * (WIDTH - _LEFT - _RIGHT)
 
     def up(self, y: Floats | float) -> Floats:
         """Vertical place."""
-        share = (np.asarray(y) - self.low) / (self.high - self.low)
+        share: Floats = (np.asarray(y) - self.low) / (self.high - self.low)
         return HEIGHT - _BOTTOM - share * (HEIGHT - _TOP - _BOTTOM)
 
 

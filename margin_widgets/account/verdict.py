@@ -74,7 +74,8 @@ def verdict(account: Account, curve: Curve | None = None) -> Verdict:
     Examples
     --------
     >>> from margin_widgets import presets
-    >>> print(verdict(presets.ref2()))  # doctest: +NORMALIZE_WHITESPACE
+    >>> words = verdict(presets.ref2()).text.split()
+    >>> print(" ".join(words))  # doctest: +NORMALIZE_WHITESPACE
     If all marks fall together, isolated loses ETHUSDT at −9.09 % and BTCUSDT at −9.55 % and keeps
     3,000.00; cross stands until −13.73 % and then loses the account.
     Between −9.09 % and −10.00 % cross is ahead, beyond that isolated is.

@@ -83,9 +83,9 @@ class PiecewiseLines:
     def _pieces(self) -> tuple[Floats, Ints, Floats, Floats]:
         """Terms before the first knot (L, 3); line, place and jump of each knot, in order."""
         hinges = self.hinges
-        a, b, c = hinges.inner.T
-        # The sign of the inner function near zero is that of its dominating term.
-        active = np.where(c != 0, c, np.where(a != 0, a, b)) > 0
+        # Not the sign near zero: a knot below SMALLEST is no knot, so what holds above it holds
+        # from the start.
+        active = evaluate(hinges.inner, SMALLEST) > 0
         terms = hinges.weight[:, None] * hinges.inner
         start = self.smooth.copy()
         np.add.at(start, hinges.line[active], terms[active])
