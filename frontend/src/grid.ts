@@ -47,6 +47,8 @@ const PADDING = 14;
 /** What each column can give up before the table has to scroll sideways. */
 const SLACK = 6;
 const MARKER = 16;
+/** A figure that can be clicked is a button with room for its focus ring. */
+const BUTTON = 14;
 
 export function alignment(column: Column): "left" | "right" | "center" {
   if (column.align) return column.align;
@@ -340,7 +342,7 @@ export class Grid {
 
   private naturalWidth(column: Column): number {
     if (column.width) return column.width;
-    const marker = column.kind === "choice" ? MARKER : 0;
+    const marker = column.kind === "choice" ? MARKER : column.explain ? BUTTON : 0;
     const wanted = PADDING + Math.max(this.measure(column.title), this.longest(column) + marker);
     // Never narrower while the same rows stay, or the columns would jitter during a drag.
     const width = Math.max(wanted, this.natural.get(column.field) ?? 0);

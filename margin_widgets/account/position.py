@@ -103,8 +103,8 @@ class Position(Strict):
     ) -> None:
         for name in unknown:
             raise TypeError(f"Position: unknown argument {name!r}{did_you_mean(name, FIELDS)}")
-        for name, content in (("quantity", quantity), ("entry_price", entry_price)):
-            if content is _REQUIRED:
+        for name, given in (("quantity", quantity), ("entry_price", entry_price)):
+            if given is _REQUIRED:
                 raise TypeError(f"Position: {name} is required")
         self.id = f"p{next(_ids)}"
         super().__init__()

@@ -51,7 +51,8 @@ class Schedule:
         """Values of the schedules of `rows` at `amounts` (..., len(rows)); 0 for negative ones."""
         floors, steps = self.floors[rows], self.steps[rows]
         if amounts.ndim == 1:
-            return (steps * np.maximum(amounts[:, None] - floors, 0.0)).sum(axis=1)
+            total: Floats = (steps * np.maximum(amounts[:, None] - floors, 0.0)).sum(axis=1)
+            return total
         total = np.zeros(amounts.shape)  # band by band: amounts may be a large grid
         for band in range(self.floors.shape[1]):
             total += steps[:, band] * np.maximum(amounts - floors[:, band], 0.0)

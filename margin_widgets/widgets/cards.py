@@ -41,7 +41,7 @@ class ModeCards(Part):
         self.view = Styled(label="Isolated and cross margin side by side")
         super().__init__([self.view])
         self.active = active
-        self.view.on_msg(guarded(self._receive, lambda message: None))
+        self.view.on_msg(guarded(self._receive, self._tell))
         self.follow(account, self.update, "revision")
         self.follow(self, self.update, "active")
         self.update()
@@ -51,6 +51,9 @@ class ModeCards(Part):
         if self.active:
             cards = "".join(self._card(getattr(self.account, mode)) for mode in MODES)
             self.view.html = f'<div class="mw-cards">{cards}</div>'
+
+    def _tell(self, message: str) -> None:
+        self.view.html = f'<p class="mw-error" role="alert">{escape(message)}</p>'
 
     def _card(self, report: MarginReport) -> str:
         return _card(report)

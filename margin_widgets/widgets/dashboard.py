@@ -17,8 +17,8 @@ from margin_widgets.widgets.editing import guarded
 from margin_widgets.widgets.equity_plot import EquityPlot
 from margin_widgets.widgets.frontend import Styled
 from margin_widgets.widgets.lifetime import Part
-from margin_widgets.widgets.markup import button, chip, figure, tabs
 from margin_widgets.widgets.marks_panel import MarksPanel
+from margin_widgets.widgets.markup import button, chip, figure, tabs
 from margin_widgets.widgets.positions_table import PositionsTable
 from margin_widgets.widgets.ratio_plot import RatioPlot
 from margin_widgets.widgets.selection import Selection
@@ -195,9 +195,7 @@ class Dashboard(Part):
 
     def close(self) -> None:
         """Free the dashboard and everything in it."""
-        for panel in self._panels.values():
-            if panel not in self._host.children:
-                panel.close()
+        self._host.children = tuple(self._panels.values())  # also those behind closed tabs
         super().close()
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:

@@ -34,7 +34,7 @@ def guarded(
     traceback, and raised under tests.
     """
 
-    def receive(widget: Any, content: Any, buffers: Any) -> None:
+    def receive(_widget: Any, content: Any, _buffers: Any) -> None:
         try:
             handler(content)
         except REFUSALS as error:

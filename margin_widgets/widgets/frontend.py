@@ -28,7 +28,7 @@ def built(name: str) -> str:
 
 
 class Html(anywidget.AnyWidget):
-    """HTML made by Python, escaped there; clicks on ``data-action`` and ``data-explain`` arrive here."""
+    """HTML made and escaped by Python; clicks on ``data-action`` and ``data-explain`` arrive."""
 
     _esm = built("html.js")
     _css = built("html.css")

@@ -30,6 +30,17 @@ def owned(root: Widget) -> list[Widget]:
     return list(found.values())[::-1]
 
 
+def close_inside(root: Widget) -> None:
+    """Close all that `root` owns; ipywidgets leaves layouts, styles, scales and axes open."""
+    widgets = owned(root)
+    for one in widgets:
+        if isinstance(one, Part):
+            one.unfollow()
+    for one in widgets:
+        if one is not root:
+            Widget.close(one)
+
+
 class Part(VBox):
     """A box that remembers what it observes and closes whole."""
 
@@ -51,11 +62,5 @@ class Part(VBox):
 
     def close(self) -> None:
         """Free this widget and everything it owns."""
-        widgets = owned(self)
-        for one in widgets:
-            if isinstance(one, Part):
-                one.unfollow()
-        for one in widgets:
-            if one is not self:
-                one.close()
+        close_inside(self)
         super().close()

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-
 from margin_widgets.account import Position
 from margin_widgets.account import formatting as fmt
 from margin_widgets.account.position import MARGIN_MODES
 from margin_widgets.venues.rules import did_you_mean
-from margin_widgets.widgets.editing import REFUSALS, guarded, reason
-from margin_widgets.widgets.frontend import Styled, Table
-from margin_widgets.widgets.lifetime import Part
+from margin_widgets.widgets.account_table import DRAFT, AccountTable
+from margin_widgets.widgets.editing import REFUSALS, reason
 from margin_widgets.widgets.parsing import parse_block, parse_number
 from margin_widgets.widgets.selection import Selection
 
 if TYPE_CHECKING:
     from margin_widgets.account import Account
 
-DRAFT = "draft"
 EDITABLE = ("symbol", "quantity", "entry_price", "leverage", "margin", "margin_mode")
 TITLES = {
     "symbol": "Symbol",
@@ -40,7 +37,7 @@ HINTS = {
     "isolated": "liquidation price if the position stands alone",
     "cross": "liquidation price if everything supports everything, other marks unchanged",
 }
-COLUMNS: list[dict[str, Any]] = [
+COLUMNS: tuple[dict[str, Any], ...] = (
     {"field": "symbol", "kind": "text", "align": "left"},
     {"field": "quantity", "kind": "number"},
     {"field": "entry_price", "kind": "number"},
@@ -55,42 +52,29 @@ COLUMNS: list[dict[str, Any]] = [
     },
     {"field": "isolated", "kind": "readonly", "explain": True},
     {"field": "cross", "kind": "readonly", "explain": True},
-]
+)
 
 
-class PositionsTable(Part):
+class PositionsTable(AccountTable):
     """Edit positions: add, duplicate, delete, paste from a spreadsheet, undo and redo.
-
-    Every accepted edit changes the account at once; a refused one stays in its cell with the
-    reason, and the account stays as it was.
 
     Parameters
     ----------
     account : Account
     selection : Selection, optional
         Shared with other widgets.
-
-    Attributes
-    ----------
-    table : Table
-        The browser side; ``table.errors`` lists refused edits.
     """
 
+    heading = "Positions"
+    columns = tuple(
+        {"title": TITLES[one["field"]], "hint": HINTS[one["field"]], **one} for one in COLUMNS
+    )
+    first_field = "symbol"
+
     def __init__(self, account: Account, selection: Selection | None = None) -> None:
-        self.account = account
-        self.selection = selection or Selection()
-        self._draft: dict[str, str] | None = None
-        self.table = Table(
-            columns=[
-                {
-                    "title": TITLES[one["field"]],
-                    "hint": HINTS[one["field"]],
-                    "align": "right",
-                    **one,
-                }
-                for one in COLUMNS
-            ],
-            label="Positions",
+        super().__init__(
+            account,
+            selection,
             placeholder="No positions. Add one to see both margin modes.",
             actions=[
                 {"action": "add", "label": "Add position", "needs_row": False},
@@ -99,32 +83,12 @@ class PositionsTable(Part):
             ],
             max_height=320,
         )
-        super().__init__([Styled(html='<h3 class="mw-heading">Positions</h3>'), self.table])
-        self.add_class("mw-panel")
-        self.table.on_msg(guarded(self._receive, self._tell))
-        self.follow(account, self.update, "revision")
         self.follow(self.selection, self._show_selection, "key")
         self.follow(self.table, self._take_selection, "selected")
-        self.update()
-
-    @property
-    def errors(self) -> list[dict[str, str]]:
-        """Refused edits that still stand in their cells."""
-        return list(self.table.errors)
-
-    # -- to the browser -----------------------------------------------------------------------
 
     def update(self, change: Any = None) -> None:
         """Show the account as it is now."""
-        rows = self._rows()
-        known = {row["id"] for row in rows}
-        standing = [one for one in self.table.errors if one["row"] in known]
-        with self.table.hold_sync():
-            self.table.rows = rows
-            if len(standing) != len(self.table.errors):
-                self.table.errors = standing
-            if self.table.selected not in known:
-                self.table.selected = ""
+        super().update()
         self._show_selection()
 
     def _rows(self) -> list[dict[str, Any]]:
@@ -135,12 +99,10 @@ class PositionsTable(Part):
             for mode in ("isolated", "cross")
         }
         rows = []
-        for number, (row, contract_of) in enumerate(
+        for number, (row, symbol) in enumerate(
             zip(account.positions, books.book.symbol, strict=True)
         ):
-            tick = books.contracts[int(contract_of)].tick
-            assigned = fmt.plain(float(books.book.margin[number]), 2)
-            raw = {field: _raw(getattr(row, field)) for field in EDITABLE}
+            tick = books.contracts[int(symbol)].tick
             liquidation = {
                 mode: fmt.price(float(column[number]), tick) if column[number] > 0 else "none"
                 for mode, column in prices.items()
@@ -153,25 +115,15 @@ class PositionsTable(Part):
                         "quantity": fmt.plain(row.quantity),
                         "entry_price": fmt.plain(row.entry_price),
                         "leverage": f"{fmt.plain(row.leverage)}×",
-                        "margin": assigned,
+                        "margin": fmt.plain(float(books.book.margin[number]), 2),
                         "margin_mode": row.margin_mode,
                         **liquidation,
                     },
-                    "raw": raw,
+                    "raw": {field: _raw(getattr(row, field)) for field in EDITABLE},
                     "classes": {
                         "margin_mode": f"mw-mode-{row.margin_mode}",
                         **({"margin": "mw-auto"} if row.margin is None else {}),
                     },
-                }
-            )
-        if self._draft is not None:
-            rows.append(
-                {
-                    "id": DRAFT,
-                    "text": {**dict.fromkeys(TITLES, ""), **self._draft},
-                    "raw": dict(self._draft),
-                    "classes": {"margin_mode": f"mw-mode-{self._draft['margin_mode']}"},
-                    "flags": ["draft"],
                 }
             )
         return rows
@@ -186,85 +138,34 @@ class PositionsTable(Part):
         if change["new"] and change["new"] != DRAFT and change["new"] in self.account.positions:
             self.selection.key = self.account.positions[change["new"]].key
 
-    # -- from the browser ---------------------------------------------------------------------
+    # -- edits ----------------------------------------------------------------------------------
 
-    def _receive(self, message: dict[str, Any]) -> None:
-        kind = message.get("type")
-        if kind == "edit":
-            self._edit(message["row"], message["field"], message["text"])
-        elif kind == "cancel":
-            self._forget(message["row"], message["field"])
-        elif kind == "paste":
-            self._paste(message["row"], message["field"], message["text"])
-        elif kind == "undo":
-            self.account.undo()
-        elif kind == "redo":
-            self.account.redo()
-        elif kind == "explain":
-            row = self.account.positions[message["row"]]
-            self.selection.key = row.key
-            self.selection.explain = f"{message['field']}.positions.{row.key}.liquidation_price"
-        elif kind == "action":
-            self._act(message["action"], message.get("row") or "")
+    def _assign(self, row: str, field: str, text: str) -> None:
+        _assign(self.account.positions[row], field, text)
 
-    def _edit(self, row: str, field: str, text: str) -> None:
-        if row == DRAFT:
-            self._edit_draft(field, text)
-            return
-        revision = self.account.revision
-        try:
-            _assign(self.account.positions[row], field, text)
-        except REFUSALS as error:
-            self._refuse(row, field, text, reason(error))
-            return
-        self._forget(row, field)
-        if self.account.revision == revision:  # what was typed means what was there before
-            self.table.send({"type": "ack", "row": row, "field": field})
+    def _explain(self, row: str, field: str) -> None:
+        key = self.account.positions[row].key
+        self.selection.key = key
+        self.selection.explain = f"{field}.positions.{key}.liquidation_price"
 
-    def _edit_draft(self, field: str, text: str) -> None:
-        if self._draft is None:  # it became a position while this edit was on its way
-            return
-        self._draft[field] = text.strip()
-        self._forget(DRAFT, field)
-        symbol = self._draft["symbol"]
-        if field == "symbol" and not self._draft["entry_price"] and symbol in self.account.marks:
-            self._draft["entry_price"] = _raw(self.account.marks[symbol])
-        missing = [name for name in ("symbol", "quantity", "entry_price") if not self._draft[name]]
-        if missing:
-            self.update()
-            return
-        try:
-            position = _position(self._draft)
-            draft, self._draft = self._draft, None
-            try:
-                self.account.positions.append(position)
-            except REFUSALS:
-                self._draft = draft
-                raise
-        except REFUSALS as error:
-            at = next((f for f in EDITABLE if f in reason(error).split(":")[0]), field)
-            self._refuse(DRAFT, at, self._draft[at], reason(error))
-            self.update()
-            return
+    def _delete(self, row: str) -> None:
+        self.account.positions.remove(row)
+
+    def _begin(self, row: str) -> dict[str, str]:
+        fields = dict.fromkeys(EDITABLE, "") | {"leverage": "10", "margin_mode": "cross"}
+        if row:
+            fields |= self.account.positions[row].to_dict()
+        return {field: _raw(content) for field, content in fields.items()}
+
+    def _missing(self, draft: dict[str, str]) -> bool:
+        if draft["symbol"] in self.account.marks and not draft["entry_price"]:
+            draft["entry_price"] = _raw(self.account.marks[draft["symbol"]])
+        return not all(draft[field] for field in ("symbol", "quantity", "entry_price"))
+
+    def _join(self, draft: dict[str, str]) -> None:
+        position = _position(draft)
+        self.account.positions.append(position)
         self.selection.key = position.key
-
-    def _act(self, action: str, row: str) -> None:
-        if action == "add":
-            self._begin({"leverage": "10", "margin_mode": "cross"})
-        elif action == "duplicate" and row in self.account.positions:
-            self._begin({f: _raw(getattr(self.account.positions[row], f)) for f in EDITABLE})
-        elif action == "delete":
-            if row == DRAFT:
-                self._draft = None
-                self.update()
-            elif row in self.account.positions:
-                self.account.positions.remove(row)
-
-    def _begin(self, fields: dict[str, str]) -> None:
-        self._draft = {field: fields.get(field, "") for field in EDITABLE}
-        self.update()
-        self.table.selected = DRAFT
-        self.table.send({"type": "focus", "row": DRAFT, "field": "symbol", "edit": True})
 
     def _paste(self, row: str, field: str, text: str) -> None:
         block = parse_block(text)
@@ -329,27 +230,6 @@ class PositionsTable(Part):
                         problems.append(f"row {number}: {reason(error)}")
             if problems:
                 raise ValueError(f"paste: nothing was changed; {'; '.join(problems)}")
-
-    # -- refusals -------------------------------------------------------------------------------
-
-    def _refuse(self, row: str, field: str, text: str, message: str) -> None:
-        others = [e for e in self.table.errors if (e["row"], e["field"]) != (row, field)]
-        self.table.errors = [
-            *others,
-            {"row": row, "field": field, "text": text, "message": message},
-        ]
-
-    def _forget(self, row: str, field: str) -> None:
-        left = [
-            one
-            for one in self.table.errors
-            if (one["row"], one["field"]) != (row, field) and one["row"]
-        ]
-        if len(left) != len(self.table.errors):
-            self.table.errors = left
-
-    def _tell(self, message: str) -> None:
-        self._refuse("", "", "", message)
 
 
 def _assign(position: Position, field: str, text: str) -> None:
