@@ -9,7 +9,7 @@ ARGS ?=
 EXAMPLES ?= 20000
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test check bench wheel reference format clean frontend chromium
+.PHONY: help lab test check bench wheel reference pictures format clean frontend chromium
 
 help:
 	@echo "make lab        install and open JupyterLab on the quick start"
@@ -18,6 +18,7 @@ help:
 	@echo "make bench      measure latency, recompute and import times"
 	@echo "make reference  compare engine and reference on EXAMPLES=$(EXAMPLES) books"
 	@echo "make wheel      build wheel and sdist into dist/"
+	@echo "make pictures   take the pictures of README and docs again"
 	@echo "make format     format the code"
 	@echo "make clean      remove everything built, the environment included"
 
@@ -66,6 +67,9 @@ bench: $(VENV)/.dev chromium
 
 reference: $(VENV)/.dev
 	@MARGIN_WIDGETS_EXAMPLES=$(EXAMPLES) $(PY) -m pytest tests/test_reference.py --timeout=0 $(ARGS)
+
+pictures: $(VENV)/.dev chromium
+	@$(PY) scripts/pictures.py
 
 wheel: $(VENV)/.dev
 	@rm -rf dist
