@@ -424,7 +424,7 @@ class Figures:
     initial_margin: Decimal
     maintenance_margin: Decimal
     margin_ratio: Decimal | None
-    available: Decimal
+    available: Decimal | None  # None: not judged, see `available`
     effective_leverage: Decimal | None
     collateral_utilization: Decimal | None
     worst_loss: Decimal
@@ -436,6 +436,13 @@ class Figures:
 
 def ratio(required: Decimal, balance: Decimal) -> Decimal | None:
     return required / balance if balance > 0 else None
+
+
+def available(free: list[Decimal], order_margin: Decimal) -> Decimal | None:
+    """What new positions may use; left open where one scope is short and another is not."""
+    if min(free) < 0 < max(free):
+        return None
+    return max(ZERO, sum(free, ZERO) - order_margin)
 
 
 @exact
@@ -482,10 +489,10 @@ def report(book: Book, mode: str) -> Figures:
     notional = sum((p.notional for p in positions.values()), ZERO)
     initial_margin = sum((p.initial_margin for p in positions.values()), ZERO)
     # a pool of its own lends nothing: free is what the shared ones and the idle rest hold
-    free = counted_value(book, idle, marks)
+    free = {"idle": counted_value(book, idle, marks)}
     for p in positions.values():
         if p.pool.startswith("cross"):
-            free += balances.pop(p.pool, ZERO) - p.initial_margin
+            free[p.pool] = free.get(p.pool, balances[p.pool]) - p.initial_margin
     return Figures(
         equity=wallet + profit,
         margin_balance=balance,
@@ -494,7 +501,7 @@ def report(book: Book, mode: str) -> Figures:
         initial_margin=initial_margin,
         maintenance_margin=sum((p.maintenance_margin for p in positions.values()), ZERO),
         margin_ratio=None if None in ratios else max(ratios, default=None),
-        available=max(ZERO, free - book.order_margin),
+        available=available(list(free.values()), book.order_margin),
         effective_leverage=ratio(notional, balance),
         collateral_utilization=ratio(initial_margin + book.order_margin, counted),
         worst_loss=sum((equity(book, pool, marks) for pool in pools), ZERO),
@@ -578,16 +585,15 @@ def through(book: Book, mode: str, path: Path, u: Decimal) -> Point:
 
 @exact
 def collateral_to_survive(book: Book, mode: str, move: Decimal) -> dict[str, Decimal]:
-    """Equity each pool needs now, so that after a common move it equals its maintenance.
+    """Wallet each pool needs, so that after a common move its equity equals its maintenance.
 
     In cash of the account's currency: collateral that loses value itself is another matter.
     """
     after = shock_path(book).marks(1 + move)
-    needed = {}
-    for pool in partition(book, mode)[0]:
-        loss = profit(book, pool, book.marks) - profit(book, pool, after)
-        needed[pool.name] = loss + maintenance(book, pool, after)
-    return needed
+    return {
+        pool.name: maintenance(book, pool, after) - profit(book, pool, after)
+        for pool in partition(book, mode)[0]
+    }
 
 
 def profit(book: Book, pool: Pool, marks: Marks) -> Decimal:

@@ -202,3 +202,26 @@ def account(spec: Spec) -> Any:
         haircuts=spec["haircuts"],
         order_margin=spec["order_margin"],
     )
+
+
+def spec_of(ours: Any) -> Spec:
+    """The plain dict of an account that exists, read from its public parts."""
+    rules = ours.venue
+    symbols = list(dict.fromkeys([*ours.marks, *(p.symbol for p in ours.positions)]))
+    entries = {p.symbol: p.entry_price for p in ours.positions}
+    settings = ("taker_fee", "closing_fee_in_maintenance", "maintenance_at", "trigger")
+    policies = ("cross_pool", "residual", "liquidation_fee")
+    parts = ("kind", "multiplier", "base", "quote", "settle")
+    columns = ("symbol", "quantity", "entry_price", "leverage", "margin", "margin_mode")
+    return {
+        "currency": rules.currency,
+        "contracts": {s: {p: getattr(rules.contract(s), p) for p in parts} for s in symbols},
+        "tiers": {s: [(row[0], row[1]) for row in rules.tier_table(s)] for s in symbols},
+        "positions": [{c: getattr(p, c) for c in columns} for p in ours.positions],
+        "collateral": dict(ours.collateral),
+        "marks": entries | dict(ours.marks),
+        "prices": dict(ours.prices),
+        "haircuts": dict(rules.haircuts) | dict(ours.haircuts),
+        "order_margin": ours.order_margin,
+        "rules": {name: getattr(rules, name) for name in settings + policies},
+    }

@@ -457,6 +457,62 @@ def test_margin_above_the_wallet_is_allowed_and_flagged(account: mw.Account) -> 
     assert not account.warnings
 
 
+def test_a_loan_is_not_taken_for_assigned_margin() -> None:
+    """Nothing is assigned in USD: its negative balance is no reason for a warning about margin."""
+    account = mw.Account(
+        venue=mw.venues.generic(tiers={"BTCUSDT": 0.005}, currency="USD"),
+        collateral={"USD": -100, "USDT": 10_000},
+        positions=[mw.Position("BTCUSDT", quantity=0.1, entry_price=60_000)],
+        marks={"BTCUSDT": 60_000},
+    )
+    assert not any("assigned margin" in warning for warning in account.warnings)
+
+
+@pytest.mark.parametrize("move", [-1, -2, NAN, INF, "x"])
+def test_a_bad_shock_is_refused(account: mw.Account, move: Any) -> None:
+    with pytest.raises((ValueError, traitlets.TraitError), match="shock"):
+        account.cross.collateral_to_survive(move)
+
+
+@pytest.mark.parametrize("price", [0, -5, NAN, INF, "x"])
+def test_a_bad_price_to_solve_for_is_refused(account: mw.Account, price: Any) -> None:
+    with Unchanged(account):
+        with pytest.raises(traitlets.TraitError, match="price"):
+            mw.solve.margin_for_liquidation(account, "BTCUSDT", price)
+        with pytest.raises(traitlets.TraitError, match="price"):
+            mw.solve.wallet_for_liquidation(account, "BTCUSDT", price)
+
+
+def test_an_unknown_symbol_to_solve_for_is_named(account: mw.Account) -> None:
+    for solver in (mw.solve.margin_for_liquidation, mw.solve.wallet_for_liquidation):
+        with pytest.raises((KeyError, ValueError, traitlets.TraitError), match="NOPE"):
+            solver(account, "NOPE", 5)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"symbol": "NOPE"},
+        {"symbol": "BTCUSDT", "low": 5, "high": 3},
+        {"symbol": "BTCUSDT", "low": 0},
+        {"symbol": "BTCUSDT", "low": NAN},
+        {"symbol": "BTCUSDT", "points": 1},
+        {"shock": True, "low": -1.5},
+        {"symbol": "BTCUSDT", "marks": {"NOPE": 1}},
+        {"symbol": "BTCUSDT", "marks": {"ETHUSDT": -1}},
+    ],
+)
+def test_a_bad_range_of_a_curve_is_refused(account: mw.Account, wrong: dict[str, Any]) -> None:
+    with (
+        Unchanged(account),
+        pytest.raises(
+            (KeyError, ValueError, traitlets.TraitError),
+            match=r"NOPE|high|low|points|ETHUSDT",
+        ),
+    ):
+        account.curve(**wrong)
+
+
 def test_a_missing_mark_is_flagged() -> None:
     account = mw.Account(
         venue=mw.venues.generic(tiers={"BTCUSDT": 0.005}),

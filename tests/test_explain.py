@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import margin_widgets as mw
-from margin_widgets.account.explain import ACCOUNT_PATHS, POSITION_PATHS, Explanation, explain
+from margin_widgets.account.explanation import Explanation, explain
+from margin_widgets.account.explanation.path import ACCOUNT_PATHS, POSITION_PATHS
 
 PRESETS = (
     mw.presets.ref2,

@@ -57,6 +57,33 @@ def test_margin_balance_meets_maintenance_at_the_liquidation_price(spec: Spec, m
 
 
 @few
+@given(books(), figures(0.5, 1.6), st.data())
+def test_solving_for_a_liquidation_price_puts_it_there(
+    spec: Spec, factor: float, data: st.DataObject
+) -> None:
+    """The margin, or the wallet, that is answered makes the pool meet its maintenance there."""
+    ours = account(spec)
+    key = data.draw(st.sampled_from(list(ours.positions.keys())))
+    symbol = ours.positions[key].symbol
+    price = spec["marks"][symbol] * factor
+    assume(abs(factor - 1) > 1e-3)
+    try:
+        margin = mw.solve.margin_for_liquidation(ours, key, price)
+    except ValueError:  # no margin of at least zero does it
+        margin = None
+    if margin is not None:
+        moved = copy.deepcopy(spec)
+        moved["marks"][symbol] = price
+        there = account(moved)
+        there.positions[key].margin = margin
+        assert abs(excess(there, "isolated", key)) <= 1e-9 * (gross(moved) + abs(margin))
+    change = mw.solve.wallet_for_liquidation(ours, symbol, price)
+    mw.solve.apply_wallet_change(ours, change, symbol)
+    ours.marks[symbol] = price
+    assert abs(excess(ours, "cross", key)) <= 1e-9 * (gross(spec) * 2 + abs(change))
+
+
+@few
 @given(books(), figures(0.01, 2.0))
 def test_more_collateral_never_brings_cross_liquidation_nearer(spec: Spec, share: float) -> None:
     spec["rules"]["cross_pool"] = "account"
@@ -148,7 +175,7 @@ def test_curves_jump_at_events_only(spec: Spec, shock: bool) -> None:
     size = gross(spec) + sum(abs(x) for x in (ours.isolated.equity, ours.isolated.worst_loss))
     for mode in MODES:
         line = getattr(curve, mode)
-        x = np.asarray(curve.x)
+        x = np.asarray(line.x)
         jumps = {event.x for event in line.events} | {curve.mark}
         steps = np.abs(np.diff(line.equity))
         price = x / curve.mark if not shock else 1 + x
@@ -221,6 +248,21 @@ def change(ours: mw.Account, spec: Spec, key: str, data: st.DataObject) -> None:
         with ours.edit():
             position.quantity *= factor
             ours.marks[position.symbol] *= factor
+
+
+@pytest.mark.parametrize(("trigger", "stands"), [("<=", False), ("<", True)])
+def test_the_trigger_decides_a_tie(trigger: str, stands: bool) -> None:
+    """Margin balance 50, maintenance 50; with "<" only a fall, not a rise, closes the long."""
+    ours = mw.Account(
+        venue=mw.venues.generic(tiers={"BTCUSDT": 0.5}, trigger=trigger),
+        collateral={"USDT": 50},
+        positions=[mw.Position("BTCUSDT", quantity=1, entry_price=100, leverage=2)],
+        marks={"BTCUSDT": 100},
+    )
+    assert ours.cross.status == ("ok" if stands else "below maintenance")
+    curve = ours.curve("BTCUSDT", low=50, high=150, points=11)
+    assert curve.cross.equity[0] == 0
+    assert curve.cross.equity[-1] == (100 if stands else 0)
 
 
 def test_one_notification_for_one_edit() -> None:

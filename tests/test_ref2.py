@@ -264,6 +264,13 @@ def test_flat_after_the_trigger_with_the_jump_apart(account: mw.Account) -> None
         assert line.equity[0] == pytest.approx(kept, abs=1e-9)
 
 
+def test_a_curve_given_other_marks(account: mw.Account) -> None:
+    curve = account.curve(BTC, low=60_000, high=130_000, marks={ETH: 3_600})
+    (event,) = curve.cross.events
+    assert event.x == cents(84_783.92)
+    assert account.marks[ETH] == 4_000
+
+
 def test_the_ratio_is_one_at_the_trigger_and_absent_after_it(account: mw.Account) -> None:
     curve = account.curve(BTC, low=60_000, high=130_000)
     (event,) = curve.cross.events

@@ -17,6 +17,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 from frontend_support import STATIC  # noqa: E402
 
+
 class Handler(http.server.SimpleHTTPRequestHandler):
     """Serves the harness page and, below /static/, the build output."""
 

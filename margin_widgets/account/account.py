@@ -27,7 +27,7 @@ from margin_widgets.venues.rules import did_you_mean, haircut_bands
 if TYPE_CHECKING:
     import pandas as pd
 
-    from margin_widgets.account.explain import Explanation
+    from margin_widgets.account.explanation import Explanation
 
 # What follows from an edit, in the order in which it is told.
 RESULTS = (*MODES, "warnings", "can_undo", "can_redo", "revision")
@@ -79,6 +79,10 @@ def _haircut(where: str, content: object) -> Any:
         except RuleError as error:
             raise TraitError(f"{where}: {error}") from error
     return ((0.0, number(where, content, low=0.0, high=1.0)),)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 class Account(Strict):
@@ -463,7 +467,7 @@ class Account(Strict):
         KeyError
             If there is no such figure.
         """
-        from margin_widgets.account.explain import explain
+        from margin_widgets.account.explanation import explain
 
         return explain(self, path)
 
@@ -547,7 +551,7 @@ class Account(Strict):
             f"{asset} {amount:,.8g}" for asset, amount in self.collateral.items()
         )
         return (
-            f"Account({named}{self.venue.label}; {len(self._rows)} positions;"
+            f"Account({named}{self.venue.label}; {_count(len(self._rows), 'position')};"
             f" {collateral or 'no collateral'})"
         )
 

@@ -219,7 +219,7 @@ def _margins_above_wallet(book: Book, assets: tuple[str, ...]) -> list[str]:
         f"assigned margin {assigned[number]:,.8g} {asset} is above the wallet"
         f" {book.wallet[number]:,.8g} {asset}: isolated mode assumes the difference is lent"
         for number, asset in enumerate(assets)
-        if assigned[number] > book.wallet[number] * (1 + 1e-12) + 1e-12
+        if assigned[number] > max(0.0, book.wallet[number]) * (1 + 1e-12)
     ]
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from margin_widgets.account import formatting as fmt
 from margin_widgets.account.books import Books
+from margin_widgets.account.checks import number
 from margin_widgets.engine import Ledger
 from margin_widgets.engine.book import Floats
 from margin_widgets.engine.liquidation import stands
@@ -79,7 +80,7 @@ class PoolReport:
 
 @dataclass(frozen=True)
 class CollateralNeed:
-    """Equity that pools must hold now to stand exactly at maintenance after a common move."""
+    """Collateral with which pools stand exactly at maintenance after a common move."""
 
     total: float
     by_pool: Mapping[str, float]
@@ -157,8 +158,8 @@ class MarginReport:
         partition, figures = self.ledger.partition, self.ledger.valuation
         shared = ~partition.own
         reserved = partition.sum_by_pool(figures.initial)
-        free = float((figures.margin_balance - reserved)[shared].sum()) + self._idle_counted
-        return max(0.0, free - self.books.state.order_margin)
+        free = np.maximum(figures.margin_balance - reserved, 0.0)[shared].sum()  # pool by pool
+        return max(0.0, float(free) + self._idle_counted - self.books.state.order_margin)
 
     @cached_property
     def idle(self) -> float:
@@ -309,7 +310,7 @@ class MarginReport:
     # -- what if ----------------------------------------------------------------------------
 
     def collateral_to_survive(self, shock: float) -> CollateralNeed:
-        """Equity each pool needs now to stand exactly at maintenance after a common move.
+        """Collateral with which each pool stands exactly at maintenance after a common move.
 
         Parameters
         ----------
@@ -318,11 +319,11 @@ class MarginReport:
 
         Notes
         -----
-        Loss plus maintenance margin at the moved marks, in the account's currency, for collateral
-        without haircut whose price does not move.
+        Wallet balance, to be compared with `Position.margin` or the account's collateral: loss
+        since entry plus maintenance margin at the moved marks, in the account's currency, for
+        collateral without haircut whose price does not move.
         """
-        if not shock > -1:
-            raise ValueError(f"shock: {shock} must be > -1")
+        shock = number("shock", shock, above=-1.0)
         moved = self.books.ledger(self.mode, self.books.marks * (1 + shock)).valuation
         partition = self.ledger.partition
         needed = moved.requirement - partition.sum_by_pool(moved.unrealized_pnl)

@@ -8,6 +8,7 @@ from margin_widgets.account.account import Account
 from margin_widgets.account.checks import number
 from margin_widgets.engine.book import Floats
 from margin_widgets.engine.solve import wallet_at_trigger
+from margin_widgets.venues.rules import did_you_mean
 
 
 def margin_for_liquidation(account: Account, key: str, price: float) -> float:
@@ -108,6 +109,9 @@ def apply_wallet_change(account: Account, change: float, symbol: str | None = No
 
 def _moved(account: Account, symbol: str, price: float) -> Floats:
     number("price", price, above=0.0)
+    if symbol not in account.books.symbols:
+        hint = did_you_mean(symbol, account.books.symbols)
+        raise KeyError(f"symbol: {symbol!r} is not in this account{hint}")
     marks = account.books.marks.copy()
     marks[account.books.symbols.index(symbol)] = price
     return marks

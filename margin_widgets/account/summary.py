@@ -7,7 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from margin_widgets.account import formatting as fmt
-from margin_widgets.account.explain import LABELS
+from margin_widgets.account.explanation import LABELS
 from margin_widgets.account.report import ACCOUNT_FIGURES, MarginReport, PositionReport
 from margin_widgets.account.svg import equity_svg
 from margin_widgets.account.verdict import conditions, verdict

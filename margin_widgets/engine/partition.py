@@ -36,9 +36,14 @@ class Partition:
     own: Bools
 
     @cached_property
+    def members(self) -> Ints:
+        """Number of positions in each pool (P,)."""
+        return np.bincount(self.pool, minlength=len(self.wallet))
+
+    @cached_property
     def occupied(self) -> Bools:
         """Pools that hold at least one position; only these can be liquidated (P,)."""
-        return np.bincount(self.pool, minlength=len(self.wallet)) > 0
+        return self.members > 0
 
     def sum_by_pool(self, amounts: Floats) -> Floats:
         """Sum amounts of positions (..., N) over each pool (..., P)."""

@@ -132,7 +132,7 @@ class PiecewiseLines:
         return terms
 
     def zeros_around_one(self) -> tuple[Floats, Floats]:
-        """The zero nearest below (or at) u = 1 and nearest above (or at) it, NaN if none (L,)."""
+        """The zeros nearest to u = 1, below and above it, NaN if none (L,)."""
         start, line, place, jump = self._pieces
         lower, upper = np.full(len(start), np.nan), np.full(len(start), np.nan)
         counts = np.bincount(line, minlength=len(start))
@@ -155,10 +155,15 @@ class PiecewiseLines:
                 terms[:, 1:] += start[rows, None]
             from_u = np.concatenate([np.zeros((len(rows), 1)), knots], axis=1) * (1 - _EDGE)
             to_u = np.concatenate([knots, np.full((len(rows), 1), np.inf)], axis=1) * (1 + _EDGE)
+            rising = terms[..., 1] - terms[..., 2]  # slope at u = 1
             for root in positive_roots(terms):
                 inside = (root >= from_u) & (root <= to_u)
-                below = np.where(inside & (root <= 1.0), root, np.nan)
-                above = np.where(inside & (root >= 1.0), root, np.nan)
+                # A zero at the present itself lies on the side on which the values are negative.
+                here = inside & (root == 1.0)
+                falls_below = here & (from_u < 1.0) & (rising > 0)
+                falls_above = here & (to_u > 1.0) & (rising < 0)
+                below = np.where((inside & (root < 1.0)) | falls_below, root, np.nan)
+                above = np.where((inside & (root > 1.0)) | falls_above, root, np.nan)
                 lower[rows] = np.fmax(lower[rows], np.fmax.reduce(below, axis=1))
                 upper[rows] = np.fmin(upper[rows], np.fmin.reduce(above, axis=1))
         return lower, upper

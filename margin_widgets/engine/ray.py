@@ -94,18 +94,16 @@ def _lines(
     line = position_line[moved]
     slot = line * assets + settle[moved]
 
-    def staying(amounts: Floats, held: Floats | float = 0.0) -> Floats:
-        """Amounts (L, A) of the pool that do not depend on the moved marks."""
-        everything = held + partition.sum_by_pool_and_asset(amounts, settle)
+    # Where the whole pool moves, nothing of its positions stays, to the last digit.
+    some_stay = np.bincount(line, minlength=lines) < partition.members[line_pool]
+
+    def staying(amounts: Floats) -> Floats:
+        """Sums (L, A) over the pool's positions that do not move on the line."""
+        if not some_stay.any():
+            return np.zeros((lines, assets))
         moving = sum_by(slot, amounts[moved], lines * assets).reshape(lines, assets)
-        rest: Floats = everything[line_pool] - moving
-        # Where the whole pool moves, nothing but the wallet is left, to the last digit.
-        whole = (
-            np.bincount(line, minlength=lines)
-            == np.bincount(partition.pool, minlength=len(partition.wallet))[line_pool]
-        )
-        rest[whole] = np.broadcast_to(held, (len(partition.wallet), assets))[line_pool[whole]]
-        return rest
+        everything = partition.sum_by_pool_and_asset(amounts, settle)[line_pool]
+        return np.where(some_stay[:, None], everything - moving, 0.0)
 
     def terms_of(amounts: Floats) -> Floats:
         """Terms (L, A, 3) of amounts of assets whose prices stay or follow."""
@@ -136,7 +134,7 @@ def _lines(
     profit_terms = moved_terms(
         q * np.where(inverse, 1 / entry, -entry), np.where(inverse, -at_mark, at_mark)
     )
-    net = terms_of(staying(marked.profit, partition.wallet))
+    net = terms_of(partition.wallet[line_pool] + staying(marked.profit))
     _add_rows(net.reshape(-1, 3), slot, profit_terms)
 
     gross = np.zeros((lines, 3))
@@ -159,20 +157,28 @@ def _lines(
         over[place, constant_term[position]] -= floors[position, band] * worth[position]
         tiers = Hinges(line[position], steps[position, band], over)
 
-    asset, band = np.nonzero(book.haircuts.steps)
-    line_index = np.repeat(np.arange(lines), len(asset))
-    asset_index, band_index = np.tile(asset, lines), np.tile(band, lines)
-    held = net[line_index, asset_index]
-    floor_worth = book.haircuts.floors[asset_index, band_index] * prices[asset_index]
-    held[np.arange(len(held)), asset_moves[line_index, asset_index].astype(np.intp)] -= floor_worth
-    haircut = Hinges(line_index, book.haircuts.steps[asset_index, band_index], held)
     return Ray(
         pool=line_pool,
         equity=net.sum(axis=1),
         notional=gross,
-        haircut=PiecewiseLines(np.zeros((lines, 3)), haircut),
+        haircut=PiecewiseLines(np.zeros((lines, 3)), _haircuts(marked, net, asset_moves)),
         requirement=PiecewiseLines(requirement, tiers),
     )
+
+
+def _haircuts(marked: MarkedBook, net: Floats, asset_moves: Bools) -> Hinges:
+    """What does not count of the net assets (L, A, 3), band by band."""
+    haircuts = marked.book.haircuts
+    asset, band = np.nonzero(haircuts.steps)
+    if not len(asset):
+        return _no_hinges()
+    lines = len(net)
+    line = np.repeat(np.arange(lines), len(asset))
+    asset, band = np.tile(asset, lines), np.tile(band, lines)
+    over = net[line, asset]
+    floor_worth = haircuts.floors[asset, band] * marked.asset_prices[asset]
+    over[np.arange(len(over)), asset_moves[line, asset].astype(np.intp)] -= floor_worth
+    return Hinges(line, haircuts.steps[asset, band], over)
 
 
 def _add_rows(target: Floats, row: Ints, terms: Floats) -> None:

@@ -99,7 +99,11 @@ class SweepSeries:
     def _returned(self) -> Floats:
         """What goes back to the account of each pool closed below and above (P, 2)."""
         left, fee = self._left
-        return np.maximum(left - fee, 0.0) if self.track.book.residual_returned else 0.0 * left
+        return (
+            np.maximum(left - fee, 0.0)
+            if self.track.book.residual_returned
+            else np.zeros_like(left)
+        )
 
     @cached_property
     def equity(self) -> Floats:

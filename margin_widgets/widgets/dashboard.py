@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ipywidgets import Box, VBox, Widget
 
 from margin_widgets.account import formatting as fmt
-from margin_widgets.account.explain import explain
+from margin_widgets.account.explanation import explain
 from margin_widgets.account.summary import account_html
 from margin_widgets.account.verdict import conditions, verdict
 from margin_widgets.widgets.cards import ModeCards, UtilizationBars
@@ -114,8 +114,10 @@ class Dashboard(Part):
         account = self.account
         if self.selection.key not in account.positions:
             self.selection.key = account.positions[0].key if len(account.positions) else ""
-        words = verdict(account)
-        self._verdict.html = f'<p class="mw-verdict">{words.html()}</p>'
+        words = "".join(
+            figure(text, path) if path else escape(text) for text, path in verdict(account).parts
+        )
+        self._verdict.html = f'<p class="mw-verdict">{words}</p>'
         self._conditions.html = f'<p class="mw-caption">{escape(conditions(account))}</p>'
         self._header.html = self._header_html()
         self._show_panel()

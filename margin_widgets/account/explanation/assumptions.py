@@ -1,0 +1,103 @@
+"""What a figure takes for granted, in sentences."""
+
+from __future__ import annotations
+
+from margin_widgets.account import formatting as fmt
+from margin_widgets.account.books import Books
+from margin_widgets.account.explanation.leg import Leg
+from margin_widgets.account.report import MarginReport
+
+AT_MARKS = "Present marks."
+
+_MOST_MARKS = 8
+
+
+def of_margin(report: MarginReport) -> str:
+    """Of a maintenance margin."""
+    return f"{AT_MARKS} {_maintenance_rule(report)}"
+
+
+def of_trigger(report: MarginReport) -> str:
+    """Of a comparison of margin balance with maintenance margin."""
+    return f"{of_margin(report)} {_trigger_rule(report)}"
+
+
+def of_haircuts(report: MarginReport) -> str:
+    """Of a margin balance."""
+    books = report.books
+    cut = [
+        asset
+        for asset, steps in zip(books.assets, books.book.haircuts.steps, strict=True)
+        if steps.any()
+    ]
+    if not cut:
+        return f"{AT_MARKS} No haircuts."
+    return (
+        f"{AT_MARKS} Haircut on {', '.join(cut)}:"
+        " wallet and unrealised PnL netted, positive part only."
+    )
+
+
+def of_price(leg: Leg, *, maintained: bool = True) -> str:
+    """Of a liquidation price; of a bankruptcy price if nothing need be maintained."""
+    report, books = leg.report, leg.report.books
+    held = report.held_symbols(leg.index)
+    stays = [
+        f"{books.symbols[s]} stays at"
+        f" {fmt.price(float(report.ledger.marks[s]), books.contracts[s].tick)}"
+        for s in held[:_MOST_MARKS]
+    ]
+    if len(held) > _MOST_MARKS:
+        stays.append(f"{len(held) - _MOST_MARKS} other marks stay")
+    parts = [f"{'; '.join(stays)}." if stays else "No other mark matters."]
+    parts += [
+        f"{books.assets[asset]} moves with {books.symbols[leg.symbol]}."
+        for asset in leg.pool.assets
+        if books.book.asset_symbol[asset] == leg.symbol
+    ]
+    if maintained:
+        parts += [_trigger_rule(report), _maintenance_rule(report)]
+    else:
+        parts.append("Equity at market value, no haircut, no maintenance margin.")
+    return " ".join(parts)
+
+
+def of_shock(report: MarginReport) -> str:
+    """Of a common move of all marks."""
+    books = report.books
+    moving = [
+        f"{asset} with {books.symbols[follows]}"
+        for asset, follows in zip(books.assets, books.book.asset_symbol.tolist(), strict=True)
+        if follows >= 0
+    ]
+    parts = ["All marks move by the same share."]
+    if moving:
+        parts.append(f"Collateral moves too: {', '.join(moving)}.")
+    return " ".join([*parts, _trigger_rule(report), _maintenance_rule(report)])
+
+
+def of_asset_price(books: Books, asset: int) -> str:
+    """Of the price of an asset: where it comes from."""
+    name, follows = books.assets[asset], int(books.book.asset_symbol[asset])
+    if name in books.state.prices:
+        return f"The price of {name} is an input and does not move."
+    if follows >= 0:
+        return f"The price of {name} follows the mark of {books.symbols[follows]}."
+    if name == books.state.venue.currency:
+        return f"{name} is the account's currency."
+    return f"{name} is taken as worth one {books.state.venue.currency}."
+
+
+def _trigger_rule(report: MarginReport) -> str:
+    sign = "≤" if report.books.book.triggers_at_equality else "<"
+    return f"Liquidated when margin balance {sign} maintenance margin."
+
+
+def _maintenance_rule(report: MarginReport) -> str:
+    venue = report.books.state.venue
+    fee = (
+        f"with the closing fee of {fmt.percent(venue.closing_fee, 3)}"
+        if venue.closing_fee
+        else "without closing fee"
+    )
+    return f"Maintenance margin on the notional at {venue.maintenance_at} price, {fee}."

@@ -1,0 +1,113 @@
+"""Common moves of all marks that liquidate."""
+
+from __future__ import annotations
+
+from margin_widgets.account.explanation.assumptions import of_shock
+from margin_widgets.account.explanation.equation import Equation, without_rounding
+from margin_widgets.account.explanation.explanation import Explanation, Question
+from margin_widgets.account.explanation.pool import Pool
+from margin_widgets.account.explanation.sheet import Derived, Sheet, both_sides, in_words
+from margin_widgets.account.explanation.shown import Shown, show_share
+from margin_widgets.account.report import MarginReport
+
+Shocks = tuple[float | None, float | None]
+
+
+def first_pools(report: MarginReport) -> list[Pool | None]:
+    """Pools that a common move down and one up liquidate first."""
+    found: list[Pool | None] = []
+    for side in (0, 1):
+        shocks = [pool.liquidation_shocks[side] for pool in report.pools]
+        given = [(abs(shock), pool) for pool, shock in enumerate(shocks) if shock is not None]
+        found.append(Pool(report, min(given)[1]) if given else None)
+    return found
+
+
+def explain_shock(question: Question, value: float | None, pool: Pool | None) -> Explanation:
+    """Explain the move that liquidates a pool."""
+    shown = show_share(value, none="no common move", sign=True)
+    if value is None or pool is None:
+        derived = _no_shock(question.report, pool)
+    else:
+        derived = _derive(pool, value, shown.text)
+    return question.answer(value, shown, derived, of_shock(question.report))
+
+
+def explain_both_shocks(
+    question: Question, shocks: Shocks, pools: list[Pool | None]
+) -> Explanation:
+    """Explain the moves down and up, each of which liquidates its pool."""
+    sides = []
+    for side, value, pool in zip(("down", "up"), shocks, pools, strict=True):
+        shown = show_share(value, none="none", sign=True)
+        derived = None
+        if value is not None and pool is not None:
+            derived = _derive(pool, value, shown.text)
+        sides.append((side, shown.text, derived))
+    text, both = both_sides(sides)
+    if shocks == (None, None):
+        both = _no_shock(question.report, pools[0])
+    return question.answer(None, Shown(text, shown.rounding), both, of_shock(question.report))
+
+
+def _no_shock(report: MarginReport, pool: Pool | None) -> Derived:
+    if not report.pools:
+        return in_words("no positions, so nothing can be liquidated")
+    name = f"pool {pool.name}" if pool else "any pool"
+    return in_words(f"no common move of all marks brings {name} to its maintenance margin")
+
+
+def _derive(pool: Pool, value: float, text: str) -> Derived:
+    """Use the formula for linear contracts on fixed collateral; else an equation."""
+    book = pool.report.books.book
+    follows = (book.asset_symbol[pool.assets] >= 0).any()
+    if follows or book.position_inverse[pool.members].any():
+        return _by_equation(pool, value, text)
+    return _by_notional(pool, value, text)
+
+
+def _by_equation(pool: Pool, value: float, text: str) -> Derived:
+    ray = pool.report.ledger.common_ray
+    required = ray.requirement.terms_at(pool.number, 1 + value)
+    balance = ray.surplus.terms_at(pool.number, 1 + value) + required
+    equation = Equation(
+        unknown="u",
+        meaning="u = 1 + x on all marks",
+        sides=(f"margin balance of pool {pool.name}", "requirement"),
+        terms=(without_rounding(balance), without_rounding(required)),
+        currency=pool.report.currency,
+    )
+    return equation.solved("x", 1 + value, text, shift=" − 1")
+
+
+def _by_notional(pool: Pool, value: float, text: str) -> Derived:
+    """Divide what can be lost by what is lost per relative move."""
+    ledger, book, currency = pool.report.ledger, pool.report.books.book, pool.report.currency
+    members, ray = pool.members, ledger.common_ray
+    required = ray.requirement.terms_at(pool.number, 1 + value)
+    haircut = ray.haircut.terms_at(pool.number, 1 + value)
+    size, worth = book.size[members], ledger.marked.asset_prices[book.position_settle[members]]
+    sheet = Sheet()
+
+    def term(name: str, meaning: str, amount: float) -> str:
+        return sheet.let(name, meaning, float(amount), currency)
+
+    entry = (size * book.entry[members] * worth).sum()
+    mark = (size * ledger.marked.price[members] * worth).sum()
+    above = term("Σq·E", f"signed notional at entry in pool {pool.name}", entry)
+    above += " − " + pool.collateral(sheet, currency)
+    below = term("Σq·P", "signed notional at mark", mark)
+    if haircut[0]:
+        above += " + " + term("H", "haircut that does not move", haircut[0])
+    if haircut[1]:
+        below += " − " + term("H_u", "haircut that moves with the marks", haircut[1])
+    if book.maintenance_at_entry:
+        above += " + " + term("ΣMM", "maintenance margin at entry", required[0])
+    else:
+        above += " − " + term("ΣA", "maintenance amounts, tiers after the move", -required[0])
+        below += " − " + term(
+            "Σm·|q|·P",
+            "notional times maintenance rate (closing fee included), tiers after the move",
+            required[1],
+        )
+    return sheet.derive("x", f"({above}) / ({below}) − 1", text)
