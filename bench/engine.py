@@ -19,15 +19,15 @@ def recompute(account: mw.Account, quantity: float) -> None:
     position.quantity = quantity
     for report in (account.isolated, account.cross):
         _ = report.equity, report.maintenance_margin, report.margin_ratio, report.available
-        _ = [figures.liquidation_price for figures in report.positions.values()]
-    curve = account.curve(position.symbol, low=50.0, high=150.0, points=POINTS)
+        _ = report.column("liquidation_price")
+    _ = account.isolated.liquidation_shock, account.cross.liquidation_shock
+    curve = account.curve(shock=True, low=-0.5, high=0.5, points=POINTS)
     _ = curve.isolated.equity, curve.cross.equity
 
 
 def sums(sizes: np.ndarray, entries: np.ndarray, marks: np.ndarray) -> None:
     """Evaluate PnL and tiered maintenance of every position at every point, as NumPy writes it."""
-    grid = np.repeat(marks[None, :], POINTS, axis=0)
-    grid[:, 0] = np.linspace(50.0, 150.0, POINTS)
+    grid = marks * np.linspace(0.5, 1.5, POINTS)[:, None]
     for _mode in ("isolated", "cross"):
         pnl = sizes * (grid - entries)
         notional = np.abs(sizes) * grid

@@ -130,14 +130,20 @@ class Book:
         """Value of one unit of an asset in the currency of the account."""
         if asset in self.prices:
             return self.prices[asset]
-        if asset == self.currency:
+        if asset == self.currency or (asset in DOLLARS and self.currency in DOLLARS):
             return ONE
+        # A perpetual before a dated future, one in the account's currency before others.
+        best = None
         for symbol, contract in self.contracts.items():
-            if contract["base"] == asset:
-                return marks[symbol] * self.asset_price(contract["quote"], marks)
-        if asset in DOLLARS and self.currency in DOLLARS:
-            return ONE
-        raise KeyError(asset)
+            quote = contract["quote"]
+            known = quote in self.prices or quote == self.currency
+            known = known or (quote in DOLLARS and self.currency in DOLLARS)
+            rank = (contract.get("expiry") is not None, quote != self.currency)
+            if contract["base"] == asset and known and (best is None or rank < best[0]):
+                best = (rank, symbol, quote)
+        if best is None:
+            raise KeyError(asset)
+        return marks[best[1]] * self.asset_price(best[2], marks)
 
 
 def _bands(table: Any) -> tuple[tuple[Decimal, Decimal], ...]:

@@ -12,7 +12,8 @@ from ipywidgets import Widget
 from ipywidgets.widgets.widget import _instances as registry
 
 import margin_widgets as mw
-from margin_widgets.widgets.equity_plot import EquityPlot, describe, lead_regions
+from margin_widgets.account.formatting import amount
+from margin_widgets.widgets.equity_plot import GUIDES, EquityPlot, describe, lead_regions
 from margin_widgets.widgets.plotting import (
     FRAMES,
     LabelPlacer,
@@ -167,9 +168,9 @@ def test_no_positions_in_words(account: mw.Account, plot: EquityPlot) -> None:
         del account.positions[1]
         del account.positions[0]
     assert plot.caption == "Add a position to see both modes."
-    assert plot.figure.layout.display == "none"
+    assert plot.figure not in plot.children
     account.undo()
-    assert plot.figure.layout.display is None
+    assert plot.figure in plot.children
     assert plot.curve is not None
 
 
@@ -198,6 +199,109 @@ def test_markup_in_a_symbol_is_text() -> None:
     plot.close()
 
 
+# ---------------------------------------------------------------- below zero, and what is left
+
+
+@pytest.fixture
+def gapped(account: mw.Account, plot: EquityPlot) -> EquityPlot:
+    """The plot after the mark fell through liquidation: both modes are short of money."""
+    account.marks["BTCUSDT"] = 5_700
+    return plot
+
+
+def labels(plot: EquityPlot | RatioPlot) -> list[str]:
+    return [*plot._labels_right.text, *plot._labels_left.text]
+
+
+@pytest.mark.parametrize("view", ["all", "BTCUSDT"])
+def test_a_gap_through_liquidation_is_drawn_and_told(gapped: EquityPlot, view: str) -> None:
+    gapped.view = view
+    lowest = min(one.event.equity_before for one in gapped._markers)
+    assert lowest == pytest.approx(-37_150)
+    assert gapped._y.min < lowest
+    band = list(GUIDES).index("below zero")
+    known = np.isfinite(gapped.guides.y[band])
+    assert gapped.guides.y[band][known].min() == gapped._y.min
+    texts = labels(gapped)
+    for words in ("LIQ account now", "LIQ BTC now", "37,150.00 paid by others"):
+        assert words in texts
+    assert "below zero: paid by the insurance fund or others" in texts
+    assert "37,150.00 short, paid by others" in gapped.caption
+
+
+def test_nothing_is_drawn_below_zero_without_need(plot: EquityPlot) -> None:
+    assert plot._y.min == 0
+    band = list(GUIDES).index("below zero")
+    assert not np.isfinite(plot.guides.y[band][:-1]).any()
+    assert not any(text.startswith("below zero") for text in labels(plot))
+
+
+def test_caption_names_what_is_left_of_every_pool(plot: EquityPlot) -> None:
+    for event in (*plot.curve.isolated.events, *plot.curve.cross.events):
+        assert f"({amount(event.pool_equity)} left)" in plot.caption
+
+
+def test_caption_says_keeps_only_of_what_no_longer_moves(plot: EquityPlot) -> None:
+    assert "keeps 3,000.00" in plot.caption
+    plot.view = "BTCUSDT"
+    assert "keeps" not in plot.caption
+    assert "has 5,000.00 there with 1 position still open" in plot.caption
+    moving = mw.presets.bitcoin_on_bitcoin()
+    caption = describe(moving, moving.curve(shock=True))
+    assert "keeps" not in caption
+    lent = mw.presets.ref2()
+    lent.collateral["USDT"] = 4_000
+    assert "owes 3,000.00 (margin lent beyond the wallet)" in describe(
+        lent, lent.curve(shock=True, low=-0.2, high=0.1)
+    )
+
+
+def test_markers_at_one_place_share_a_label() -> None:
+    symbols = [f"C{n}USDT" for n in range(40)]
+    account = mw.Account(
+        venue=mw.venues.generic(tiers=dict.fromkeys(symbols, 0.005)),
+        collateral={"USDT": 100_000},
+        positions=[mw.Position(symbol, 10, 100, leverage=10) for symbol in symbols],
+    )
+    plot = EquityPlot(account)
+    texts = labels(plot)
+    assert any(text.startswith("LIQ 40 positions") for text in texts)
+    plot.close()
+
+
+@pytest.mark.parametrize("make", [mw.presets.ref2, mw.presets.multi_asset, mw.presets.inverse])
+def test_cross_is_never_without_its_label(make: Callable[[], mw.Account]) -> None:
+    plot = EquityPlot(make())
+    for width in FRAMES:
+        named = [
+            text
+            for mark in (plot._labels_right, plot._labels_left)
+            for text, color in zip(mark.text, mark.colors, strict=True)
+            if text.startswith("LIQ") and f"--mw-{width}-cross" in color
+        ]
+        assert len(named) == 1
+    plot.close()
+
+
+def test_ratio_lines_are_named_and_end_at_their_trigger(account: mw.Account) -> None:
+    plot = RatioPlot(account)
+    assert {"cross", "isolated ETH", "isolated BTC"} <= set(labels(plot))
+    events = (*plot.curve.cross.events, *plot.curve.isolated.events)
+    assert sorted(plot.ends.x) == sorted(event.x for event in events)
+    assert (plot.ends.y == 1.0).all()
+    plot.close()
+
+
+def test_a_price_axis_says_how_far_from_the_mark(account: mw.Account, plot: EquityPlot) -> None:
+    assert not plot.percent_axis.visible
+    plot.view = "BTCUSDT"
+    account.marks["BTCUSDT"] = 98_500
+    assert plot.percent_axis.visible
+    shown = plot.percent_axis.tick_labels
+    assert shown["88650"] == f"{MINUS}10\N{NO-BREAK SPACE}%"
+    assert shown["98500"] == "0\N{NO-BREAK SPACE}%"
+
+
 # ---------------------------------------------------------------- following the account
 
 
@@ -213,6 +317,19 @@ def test_range_is_steady_while_typing_and_follows_when_it_must(
     assert low < 130_000 < high
     for event in plot.curve.cross.events:
         assert low < event.x < high
+
+
+@pytest.mark.parametrize("view", ["all", "BTCUSDT"])
+def test_the_same_account_has_the_same_frame(
+    account: mw.Account, plot: EquityPlot, view: str
+) -> None:
+    plot.view = view
+    before = (plot._x.min, plot._x.max, plot._y.min, plot._y.max)
+    for mark in (86_000, 130_000, 40_000):
+        account.marks["BTCUSDT"] = mark
+    for _ in range(3):
+        account.undo()
+    assert (plot._x.min, plot._x.max, plot._y.min, plot._y.max) == before
 
 
 def test_view_is_shared_and_falls_back(account: mw.Account) -> None:
@@ -326,12 +443,46 @@ def test_impossible_target_is_told_and_changes_nothing(
     plot.view = "BTCUSDT"
     place = marker(plot, "isolated")
     revision, x = account.revision, plot.liquidations.x[place]
-    drag(plot, "marker", 115_000.0, place)
-    assert "no margin" in plot.message
-    assert 'role="status"' in plot._message_box.html
+    drag(plot, "marker", 105_000.0, place)
+    assert "at or beyond the present mark" in plot.message
+    assert "mw-error" in plot._message_box.html
     assert account.revision == revision
     assert plot.liquidations.x[place] == x
     account.marks["BTCUSDT"] = 99_000
+    assert plot.message == ""
+
+
+def test_a_target_beyond_the_mark_is_refused_in_cross_too(
+    account: mw.Account, plot: EquityPlot
+) -> None:
+    for view, x in (("all", 0.05), ("BTCUSDT", 100_000.0)):
+        plot.view = view
+        revision = account.revision
+        drag(plot, "marker", x, marker(plot, "cross"))
+        assert "at or beyond the present mark" in plot.message
+        assert account.revision == revision
+        assert plot.liquidations.opacities[0] == 1.0
+
+
+def test_a_fallen_position_is_saved_by_enough_margin_only(
+    account: mw.Account, gapped: EquityPlot
+) -> None:
+    gapped.view = "BTCUSDT"
+    revision = account.revision
+    drag(gapped, "marker", 8_000.0, marker(gapped, "isolated", "BTCUSDT"))
+    assert "at or beyond the present mark" in gapped.message
+    assert account.revision == revision
+    drag(gapped, "marker", 5_000.0, marker(gapped, "isolated", "BTCUSDT"))
+    assert gapped.message == ""
+    assert account.isolated.positions["BTCUSDT"].liquidation_price == pytest.approx(5_000)
+
+
+def test_a_drag_held_at_the_edge_says_so(account: mw.Account, plot: EquityPlot) -> None:
+    plot.view = "BTCUSDT"
+    drag(plot, "marker", 10_000.0, marker(plot, "isolated"))
+    assert plot.message == "held at the edge of the picture: 70,250.00"
+    assert account.isolated.positions["BTCUSDT"].liquidation_price == pytest.approx(70_250)
+    drag(plot, "handle", 95_000.0)
     assert plot.message == ""
 
 
@@ -360,6 +511,12 @@ def test_preview_of_a_drag_leaves_account_and_scales_alone(
     assert value_at(plot.isolated_line, 80_000) == pytest.approx(10_000 - 7_712.5)
     assert (plot._x.min, plot._y.max) == domain
     assert account.revision == revision
+    assert any(text.startswith("LIQ BTC 85,000") for text in labels(plot))
+    assert not any(text.startswith("LIQ BTC 90,452") for text in labels(plot))
+    assert 85_000 in plot.trials.x.round(6)
+    assert plot.trials.visible
+    mark._handle_custom_msgs(mark, {"event": "drag_end", "index": place, "point": {"x": 85_000.0}})
+    assert not plot.trials.visible
 
 
 def test_preview_of_other_marks(account: mw.Account, plot: EquityPlot) -> None:
@@ -388,7 +545,9 @@ def test_throttle_in_a_loop_keeps_first_and_last() -> None:
         throttle = Throttle(calls.append, interval=0.05)
         for n in range(20):
             throttle(n)
-        await asyncio.sleep(0.12)
+        while len(calls) < 2:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.06)
         throttle(99)
         throttle(100)
         throttle.cancel()
@@ -416,6 +575,13 @@ def test_widget_registry_returns_to_its_size(
         plot.close()
     assert len(registry) == before
     assert len(account._trait_notifiers.get("revision", {}).get("change", [])) == observers
+
+
+def test_a_figure_that_is_not_on_the_page_is_freed_too() -> None:
+    before = len(registry)
+    EquityPlot(mw.Account(venue="binance-usdm", collateral={"USDT": 1_000})).close()
+    RatioPlot(mw.presets.ref2(), active=False).close()
+    assert len(registry) == before
 
 
 def test_widget_count_does_not_grow_with_markers() -> None:

@@ -87,8 +87,8 @@ def test_isolated_is_not_liquidated() -> None:
     account.positions["AUSDT"].margin = 1_500
     said = text(account)
     assert "isolated loses no position; cross stands until −49.49 %" in said
-    # what the wallet lacks is lent: below −50 % isolated owes more than it has
-    assert said.endswith("−49.49 % and −50.00 % isolated is ahead, beyond that cross is.")
+    assert said.endswith("Isolated needs 1,000.00 more collateral than there is: as it stands"
+        " only cross can be had.")
 
 
 def test_nothing_liquidates() -> None:
@@ -127,7 +127,7 @@ def test_many_positions_are_counted() -> None:
 def test_some_positions_stay_open() -> None:
     said = text(account_of(("AUSDT", 10, 10), ("BUSDT", -5, 5)))
     assert "with 1 position still open" in said
-    assert "If they rise, the first to go is isolated BUSDT at +18.81 %." in said
+    assert "If they rise, BUSDT in isolated goes at +18.81 %" in said
 
 
 def test_a_given_curve_is_used() -> None:

@@ -267,3 +267,40 @@ class TestDashboard:
         assert "broken" in part.errors[-1]["message"]
         assert "a widget callback failed" in caplog.text
         part.close()
+
+
+def test_a_copy_of_a_position_starts_as_its_hedge(account: mw.Account) -> None:
+    part = PositionsTable(account)
+    send(part.table, type="action", action="duplicate", row=row(part, 0)["id"])
+    assert row(part, 2)["raw"]["quantity"] == "-0.5"
+    edit(part, DRAFT, "quantity", "-0.25")
+    assert account.positions["BTCUSDT:short"].quantity == -0.25
+    part.close()
+
+
+@pytest.mark.parametrize(
+    ("block", "words"),
+    [
+        ("Symbol\tQuantity\tFoo\nBTCUSDT\t1\t2", "unknown column 'Foo'"),
+        ("Symbol\tQuantity\nBTCUSDT\t1\nBTCUSDT\t2", "stands in row 2 already"),
+        ("BTCUSDT\t5\t90000\t10\t100\tcross\tfoo", "7 cells, 6 columns"),
+    ],
+)
+def test_nothing_pasted_is_dropped_silently(account: mw.Account, block: str, words: str) -> None:
+    part, before = PositionsTable(account), account.to_dict()
+    message = {"type": "paste", "row": "", "field": "", "text": block}
+    part.table._msg_callbacks.callbacks[0](part.table, message, [])
+    assert words in part.errors[-1]["message"]
+    assert account.to_dict() == before
+    part.close()
+
+
+def test_a_draft_is_refused_at_the_field_it_is_about(account: mw.Account) -> None:
+    part = PositionsTable(account)
+    send(part.table, type="action", action="add", row="")
+    for field, text in (("symbol", "NOPE"), ("quantity", "1"), ("entry_price", "5")):
+        edit(part, DRAFT, field, text)
+    assert part.errors[0]["message"].startswith("tiers")
+    send(part.table, type="action", action="add", row="")
+    assert part.errors == []
+    part.close()

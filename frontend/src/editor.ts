@@ -78,6 +78,18 @@ export class CellEditor {
     if (this.input instanceof HTMLInputElement) this.input.select();
   }
 
+  /**
+   * Undo or redo what was typed; the browser's own undo does not arrive inside a widget. Returns
+   * false when no typing is left to undo.
+   */
+  history(type: "undo" | "redo"): boolean {
+    const { text } = this.options;
+    if (!this.modified || (type === "undo" && this.text === text)) return false;
+    if (this.input instanceof HTMLInputElement) document.execCommand(type);
+    else if (type === "undo") this.input.value = text;
+    return true;
+  }
+
   /** Go on with a text that was typed in another cell's editor. */
   adopt(text: string): void {
     this.input.value = text;

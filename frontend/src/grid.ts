@@ -39,6 +39,8 @@ export interface GridOptions {
   paint(cell: HTMLElement, row: Row, column: Column): void;
   /** Set the attributes of a row element. */
   paintRow(element: HTMLElement, row: Row, index: number): void;
+  /** Is an editor open? Then columns do not shrink below it. */
+  busy(): boolean;
   onReady(): void;
 }
 
@@ -49,6 +51,12 @@ const SLACK = 6;
 const MARKER = 16;
 /** A figure that can be clicked is a button with room for its focus ring. */
 const BUTTON = 14;
+/** A column of words shows this many digits' width; the rest of a long name is in its title. */
+const WORD = 16;
+const WORD_MIN = 8;
+const WORD_SHARE = 0.4;
+/** Data that come faster than this are a drag or a feed: columns only grow while it lasts. */
+const IDLE_MS = 1000;
 
 export function alignment(column: Column): "left" | "right" | "center" {
   if (column.align) return column.align;
@@ -71,6 +79,8 @@ export class Grid {
   private readonly ruler = document.createElement("canvas").getContext("2d");
   private readonly table: Tabulator;
   private destroyed = false;
+  private lastData = -Infinity;
+  private idleTimer = 0;
 
   constructor(
     parent: HTMLElement,
@@ -101,6 +111,7 @@ export class Grid {
       const ids = options.rows.map((row) => row.id);
       this.restructure(ids);
       this.layout();
+      this.holder.addEventListener("scroll", () => this.showMore(), { passive: true });
       options.onReady();
     });
   }
@@ -193,9 +204,14 @@ export class Grid {
   setRows(next: Row[]): boolean {
     const before = this.rows.map((row) => row.id);
     this.take(next);
+    const now = performance.now();
+    const rapid = now - this.lastData < IDLE_MS;
+    this.lastData = now;
     if (!this.built) return true;
     const moved = this.restructure(before);
     for (const row of next) this.paintCells(row);
+    if (!rapid && !this.options.busy()) this.natural.clear();
+    this.settleSoon();
     if (moved) {
       this.natural.clear();
       for (const row of next) {
@@ -287,24 +303,28 @@ export class Grid {
     else if (holder.scrollTop < bottom) this.scrollTo(bottom);
   }
 
+  /** Once nothing more arrives and nothing is edited, forget widths that were needed before. */
+  settleSoon(): void {
+    clearTimeout(this.idleTimer);
+    this.idleTimer = window.setTimeout(() => {
+      if (this.destroyed || this.options.busy()) return;
+      this.natural.clear();
+      this.layout();
+    }, IDLE_MS);
+  }
+
   /**
-   * Which columns fit, and how wide they are at least. A column with `hide_below` gives way below
-   * that width, and earlier if the texts are long: the one with the highest number first.
+   * Which columns are shown, and how wide they are at least. Only the room counts: a column gives
+   * way below its `hide_below`, while long texts make the table scroll sideways.
    */
   private fit(width: number): { columns: Column[]; needs: number[]; tight: boolean } {
-    let columns = this.options.columns.filter((column) => width >= (column.hide_below ?? 0));
-    for (;;) {
-      const needs = columns.map((column) => this.naturalWidth(column));
-      const over = needs.reduce((sum, need) => sum + need, 0) - width;
-      if (over <= 0) return { columns, needs, tight: false };
-      const optional = columns.filter((column) => column.hide_below);
-      if (over <= SLACK * needs.length || !optional.length) {
-        const give = Math.min(SLACK, Math.ceil(over / needs.length));
-        return { columns, needs: needs.map((need) => need - give), tight: true };
-      }
-      const first = optional.reduce((a, b) => (b.hide_below! > a.hide_below! ? b : a));
-      columns = columns.filter((column) => column !== first);
-    }
+    const room = this.element.clientWidth;
+    const columns = this.options.columns.filter((column) => room >= (column.hide_below ?? 0));
+    const needs = columns.map((column) => this.naturalWidth(column, width));
+    const over = needs.reduce((sum, need) => sum + need, 0) - width;
+    if (over <= 0) return { columns, needs, tight: false };
+    const give = Math.min(SLACK, Math.ceil(over / needs.length));
+    return { columns, needs: needs.map((need) => need - give), tight: true };
   }
 
   /** Widths from the longest texts. */
@@ -338,13 +358,32 @@ export class Grid {
       const found = this.table.getColumn(column.field);
       if (found) found.setWidth(wanted);
     });
+    // What is scrolled into view must not end up below the frozen column.
+    this.holder.style.scrollPaddingLeft = `${this.widths.get(columns[0]?.field ?? "") ?? 0}px`;
+    this.showMore();
   }
 
-  private naturalWidth(column: Column): number {
+  /** Shades the edges behind which columns are: scroll bars may be invisible until used. */
+  private showMore(): void {
+    const { element, holder } = this;
+    const { scrollLeft, scrollWidth, clientWidth } = holder;
+    element.classList.toggle("mw-more", scrollLeft + clientWidth < scrollWidth - 1);
+    element.classList.toggle("mw-scrolled", scrollLeft > 0);
+    element.style.setProperty("--mw-bar-width", `${holder.offsetWidth - clientWidth}px`);
+    element.style.setProperty("--mw-bar-height", `${holder.offsetHeight - holder.clientHeight}px`);
+  }
+
+  private naturalWidth(column: Column, room: number): number {
     if (column.width) return column.width;
     const marker = column.kind === "choice" ? MARKER : column.explain ? BUTTON : 0;
-    const wanted = PADDING + Math.max(this.measure(column.title), this.longest(column) + marker);
-    // Never narrower while the same rows stay, or the columns would jitter during a drag.
+    let longest = this.longest(column) + marker;
+    if (column.kind === "text") {
+      const digit = this.measure("0");
+      const most = Math.max(WORD_MIN * digit, Math.min(WORD * digit, WORD_SHARE * room));
+      longest = Math.min(longest, Math.ceil(most));
+    }
+    const wanted = PADDING + Math.max(this.measure(column.title), longest);
+    // While data pour in or a cell is edited columns only grow, or they would jitter.
     const width = Math.max(wanted, this.natural.get(column.field) ?? 0);
     this.natural.set(column.field, width);
     return width;
@@ -391,6 +430,7 @@ export class Grid {
 
   destroy(): void {
     this.destroyed = true;
+    clearTimeout(this.idleTimer);
     if (this.built) this.table.destroy();
     this.element.remove();
   }

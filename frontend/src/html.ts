@@ -75,6 +75,27 @@ function setTabStops(root: HTMLElement): void {
   }
 }
 
+/** Scroll lists that are wider than their place so that the chosen item shows. */
+function revealChosen(root: HTMLElement): void {
+  for (const list of root.querySelectorAll<HTMLElement>(".mw-tabs, .mw-seg")) {
+    if (list.scrollWidth <= list.clientWidth) continue;
+    const chosen = list.querySelector('[aria-selected="true"], [aria-checked="true"]');
+    if (!chosen) continue;
+    const place = list.getBoundingClientRect();
+    const box = chosen.getBoundingClientRect();
+    if (box.left < place.left) list.scrollLeft -= place.left - box.left;
+    else if (box.right > place.right) list.scrollLeft += box.right - place.right;
+  }
+}
+
+/** What is cut off can be read by pointing at it. */
+function titleIfCut(target: EventTarget | null): void {
+  const element = (target as Element | null)?.closest<HTMLElement>(".mw-seg button");
+  if (element && !element.title && element.scrollWidth > element.clientWidth) {
+    element.title = element.textContent ?? "";
+  }
+}
+
 /** Arrow keys walk through tabs and radio buttons; a radio button is chosen on arrival. */
 function walk(event: KeyboardEvent): void {
   const target = (event.target as HTMLElement).closest<HTMLElement>('[role="tab"], [role="radio"]');
@@ -122,6 +143,7 @@ function render({ model, el }: RenderContext): () => void {
     if (pressed || html === shown) return;
     shown = html;
     replaceContent(root, html);
+    revealChosen(root);
   };
   const released = () => {
     if (!pressed) return;
@@ -159,6 +181,10 @@ function render({ model, el }: RenderContext): () => void {
     model.send({ type: "action", action: control.dataset.action, value });
   });
   disposer.listen(root, "keydown", walk);
+  disposer.listen(root, "pointerover", (event) => titleIfCut(event.target));
+  const sizes = new ResizeObserver(() => revealChosen(root));
+  sizes.observe(root);
+  disposer.add(() => sizes.disconnect());
   sendHistoryKeys(root, model, disposer);
 
   return () => disposer.dispose();

@@ -1,10 +1,18 @@
 /**
  * One row per symbol: its name, a slider and a number, all for the mark price.
  *
- * Traits: `rows`, `errors`, `label`.
+ * Traits: `rows`, `errors`, `label`, `placeholder` (shown without rows).
  * Messages: preview, commit, commit_text, cancel, select, undo, redo.
  */
-import { Disposer, make, makeRoot, sendHistoryKeys, type Model, type RenderContext } from "./common";
+import {
+  Disposer,
+  historyKey,
+  make,
+  makeRoot,
+  sendHistoryKeys,
+  type Model,
+  type RenderContext,
+} from "./common";
 
 interface MarkData {
   symbol: string;
@@ -14,6 +22,8 @@ interface MarkData {
   high: number;
   step: number;
   selected: boolean;
+  /** A word or two about the symbol, "no position" for instance. */
+  note?: string;
 }
 
 interface MarkError {
@@ -45,6 +55,7 @@ function decimalsOf(step: number): number {
 class MarkRow {
   readonly element = make("div", "mw-mark");
   private readonly name = make("button", "mw-mark-name");
+  private readonly note = make("span", "mw-mark-note");
   private readonly range = make("input", "mw-range");
   private readonly number = make("input", "mw-number");
   private readonly message = make("div", "mw-mark-error");
@@ -59,6 +70,8 @@ class MarkRow {
   private holdTimer = 0;
   private held: number | null = null;
   private shownText = "";
+  /** Has anything been typed since the text shown last? Redo then means typing. */
+  private typed = false;
 
   constructor(
     data: MarkData,
@@ -80,7 +93,9 @@ class MarkRow {
     this.message.id = `${id}-error`;
     this.message.setAttribute("role", "alert");
     this.element.dataset.symbol = symbol;
-    this.element.append(this.name, this.range, this.number, this.message);
+    const label = make("div", "mw-mark-label");
+    label.append(this.name, this.note);
+    this.element.append(label, this.range, this.number, this.message);
     this.listen();
     this.show();
   }
@@ -119,8 +134,14 @@ class MarkRow {
 
     number.addEventListener("focus", () => number.select());
     number.addEventListener("blur", () => this.commitText());
+    number.addEventListener("input", () => (this.typed = true));
     number.addEventListener("keydown", (event) => {
-      if (event.key === "Enter") {
+      const history = historyKey(event);
+      if (history) {
+        event.preventDefault();
+        event.stopPropagation();
+        this.history(history);
+      } else if (event.key === "Enter") {
         event.preventDefault();
         this.commitText();
         number.select();
@@ -130,10 +151,18 @@ class MarkRow {
         if (this.error) this.model.send({ type: "cancel", symbol });
         this.error = null;
         this.shownText = number.value = this.data.text;
+        this.typed = false;
         this.showError();
         number.select();
       }
     });
+  }
+
+  /** Undo typing as long as there is some (the browser's own undo does not arrive here). */
+  private history(type: "undo" | "redo"): void {
+    const typing = this.typed && (type === "redo" || this.number.value !== this.shownText);
+    if (typing) document.execCommand(type);
+    else this.model.send({ type });
   }
 
   private sliderValue(): number {
@@ -193,6 +222,7 @@ class MarkRow {
 
   private commitText(): void {
     const text = this.number.value;
+    this.typed = false;
     if (text === this.shownText) return;
     this.shownText = text;
     this.model.send({ type: "commit_text", symbol: this.data.symbol, text });
@@ -221,6 +251,14 @@ class MarkRow {
   /** Bring the controls in line with the data, except what the user holds. */
   show(news = true): void {
     const { data, range } = this;
+    const note = data.note ?? "";
+    if (this.note.textContent !== note) {
+      this.note.textContent = note;
+      this.note.title = note;
+      this.note.hidden = !note;
+      this.name.title = note ? `${data.symbol}: ${note}` : data.symbol;
+      range.setAttribute("aria-description", note);
+    }
     this.name.setAttribute("aria-pressed", String(Boolean(data.selected)));
     this.element.classList.toggle("mw-selected", Boolean(data.selected));
     if (!this.dragging && !this.commitTimer && this.held === null) {
@@ -282,11 +320,13 @@ function render({ model, el }: RenderContext): () => void {
   const root = makeRoot(el, "mw-marks", disposer);
   const prefix = `mw-marks-${(views += 1)}`;
   const rows = new Map<string, MarkRow>();
+  const empty = make("p", "mw-empty");
   let made = 0;
 
   const update = () => {
     root.setAttribute("role", "group");
     root.setAttribute("aria-label", String(model.get("label") || "Mark prices"));
+    empty.textContent = String(model.get("placeholder") ?? "");
     const data = (model.get("rows") as MarkData[] | null) ?? [];
     const errors = (model.get("errors") as MarkError[] | null) ?? [];
     const wanted = new Set(data.map((row) => row.symbol));
@@ -295,6 +335,8 @@ function render({ model, el }: RenderContext): () => void {
       row.remove();
       rows.delete(symbol);
     }
+    if (data.length || !empty.textContent) empty.remove();
+    else root.append(empty);
     data.forEach((item, index) => {
       const error = errors.find((e) => e.symbol === item.symbol) ?? null;
       let row = rows.get(item.symbol);
@@ -309,7 +351,9 @@ function render({ model, el }: RenderContext): () => void {
   };
 
   update();
-  for (const name of ["rows", "errors", "label"]) disposer.observe(model, `change:${name}`, update);
+  for (const name of ["rows", "errors", "label", "placeholder"]) {
+    disposer.observe(model, `change:${name}`, update);
+  }
   disposer.add(() => rows.forEach((row) => row.remove()));
   sendHistoryKeys(root, model, disposer);
   return () => disposer.dispose();

@@ -41,6 +41,8 @@ const keyOf = (row: string, field: string) => JSON.stringify([row, field]);
 const DEFAULT_MAX_HEIGHT = 400;
 /** A cell this close to the list of errors needs no message of its own, in pixels. */
 const NEAR = 3 * ROW_HEIGHT;
+/** A colon within this many letters after the name of a row follows the name of a field. */
+const FIELD_LENGTH = 24;
 let views = 0;
 
 class TableView {
@@ -99,6 +101,7 @@ class TableView {
       maxHeight: Number(this.model.get("max_height")) || DEFAULT_MAX_HEIGHT,
       paint: (cell, row, column) => this.paint(cell, row, column),
       paintRow: (element, row, index) => this.paintRow(element, row, index),
+      busy: () => this.editor !== null,
       onReady: () => {
         this.disposer.listen(this.grid.holder, "scroll", () => this.scrolled());
         if (this.selected) this.grid.reveal(this.selected);
@@ -202,37 +205,64 @@ class TableView {
     const wanted = [...this.errors].map(([key, error], index) => {
       const id = `${this.id}-error-${index}`;
       this.errorIds.set(key, id);
-      return { key, id, error, name: this.nameOf(error) };
+      return { key, id, error, words: spoken(this.rowName(error), this.columnName(error), error) };
     });
     const same =
       previous.size === wanted.length &&
-      wanted.every(({ key, id, error, name }) => {
+      wanted.every(({ key, id, words }) => {
         const item = this.errorList.querySelector(`#${id}`);
-        return previous.get(key) === id && item?.textContent === spoken(name, error).join("");
+        return previous.get(key) === id && item?.textContent === words.join("");
       });
     if (same) return;
     this.errorList.replaceChildren(
-      ...wanted.map(({ id, error, name }) => {
+      ...wanted.map(({ id, error, words: [where, what] }) => {
         const item = make("li", "mw-error");
         item.id = id;
-        const [where, what] = spoken(name, error);
         if (where) {
           const link = make("button", "mw-error-cell", where);
           link.addEventListener("click", () => this.edit({ row: error.row, field: error.field }));
           item.append(link);
         }
-        item.append(make("span", "", what));
+        item.append(make("span", "mw-error-text", what));
+        if (!error.row) item.append(this.dismissButton());
         return item;
       }),
     );
   }
 
-  /** "BTCUSDT Quantity", as far as the error names a cell that exists. */
-  private nameOf(error: Place): string {
-    const row = this.grid?.row(error.row);
-    const column = this.columns.find(({ field }) => field === error.field);
-    const first = row && this.columns[0] ? row.text[this.columns[0].field] : "";
-    return [first, column?.title].filter(Boolean).join(" ");
+  /** Takes away what is said of the table as a whole, such as a refused paste. */
+  private dismissButton(): HTMLElement {
+    const button = make("button", "mw-dismiss");
+    button.title = "Dismiss";
+    button.setAttribute("aria-label", "Dismiss this message");
+    button.addEventListener("click", () => this.dismiss());
+    return button;
+  }
+
+  private dismiss(): boolean {
+    const whole = [...this.errors].filter(([, error]) => !error.row);
+    if (!whole.length) return false;
+    for (const [key] of whole) this.errors.delete(key);
+    this.model.send({ type: "cancel", row: "", field: "" });
+    const inList = this.errorList.contains(focusedIn(this.root));
+    this.showErrorList();
+    this.placeBubble();
+    if (inList && this.active) this.focus(this.active);
+    return true;
+  }
+
+  /** "BTCUSDT Quantity", as far as a cell exists there. */
+  private nameOf(place: Place): string {
+    return [this.rowName(place), this.columnName(place)].filter(Boolean).join(" ");
+  }
+
+  private rowName(place: Place): string {
+    const row = this.grid?.row(place.row);
+    return (row && this.columns[0] && row.text[this.columns[0].field]) || "";
+  }
+
+  private columnName(place: Place): string {
+    return this.column(place.field)?.title ?? "";
   }
 
   private acknowledge(row: string, field: string): void {
@@ -317,6 +347,7 @@ class TableView {
         cell.tabIndex = stop;
       }
     }
+    if (column.kind === "text" && cell.title !== text) cell.title = text;
     const describedBy = error ? this.errorIds.get(key) : undefined;
     if (error) {
       cell.setAttribute("aria-invalid", "true");
@@ -344,7 +375,7 @@ class TableView {
     element.classList.add(...flags);
   }
 
-  /** The message beside the refused cell; the list below the table repeats it. */
+  /** The message beside the refused cell, unless the list that says it is right there. */
   private placeBubble(): void {
     const own = this.active && keyOf(this.active.row, this.active.field);
     const key = own && this.errors.has(own) && focusedIn(this.body) ? own : this.bubbleKey;
@@ -353,16 +384,19 @@ class TableView {
     const { bubble } = this;
     bubble.hidden = true;
     if (!error || !cell?.isConnected || !cell.offsetWidth) return;
-    // In a short table the list stands right below the cell and says it already.
-    const gap =
-      this.errorList.getBoundingClientRect().top - cell.getBoundingClientRect().bottom;
-    if (gap < NEAR && this.errors.size === 1) return;
     const frame = this.root.getBoundingClientRect();
     const view = this.grid.holder.getBoundingClientRect();
     const box = cell.getBoundingClientRect();
     if (box.bottom <= view.top + 2 || box.top >= view.bottom - 2) return;
     bubble.hidden = false;
     bubble.textContent = error.message;
+    // In a short table the list stands right below the cell, and the bubble would cover it.
+    const list = this.errorList.getBoundingClientRect();
+    const inSight = list.top >= 0 && list.top + ROW_HEIGHT <= window.innerHeight;
+    if (inSight && list.top - box.bottom < Math.max(NEAR, bubble.offsetHeight + 8)) {
+      bubble.hidden = true;
+      return;
+    }
     const left = Math.min(box.left - frame.left, frame.width - bubble.offsetWidth);
     bubble.style.left = `${Math.max(0, left)}px`;
     // Not over the row that is edited now.
@@ -415,7 +449,9 @@ class TableView {
     this.setTabStop();
     const target = this.target(this.active);
     target?.focus({ preventScroll: true });
-    target?.scrollIntoView?.({ block: "nearest", inline: "nearest" });
+    // All of the cell, not only the button in it.
+    const cell = this.grid.cell(place.row, place.field);
+    cell?.scrollIntoView?.({ block: "nearest", inline: "nearest" });
   }
 
   private select(row: string): void {
@@ -473,7 +509,7 @@ class TableView {
 
   // ---- editing ---------------------------------------------------------------------------
 
-  private edit(place: Place, options: { clear?: boolean; mouse?: boolean } = {}): void {
+  private edit(place: Place, options: { mouse?: boolean } = {}): void {
     const { editor } = this;
     if (editor && editor.row === place.row && editor.field === place.field) return;
     this.closeEditor(true);
@@ -491,7 +527,7 @@ class TableView {
     const text = this.pending.get(key) ?? this.errors.get(key)?.text ?? rawText(row, place.field);
     const choices = column.kind === "choice" ? (column.choices ?? []) : null;
     this.editor = new CellEditor(place.row, place.field, cell, {
-      text: options.clear && !choices ? "" : text,
+      text,
       choices,
       align: alignment(column),
       number: column.kind === "number",
@@ -543,6 +579,7 @@ class TableView {
     }
     editor.close();
     this.grid.paintCell(id, field);
+    this.grid.settleSoon();
     this.setTabStop();
   }
 
@@ -649,7 +686,8 @@ class TableView {
   private onEditorKey(event: KeyboardEvent, editor: CellEditor): boolean {
     const place = { row: editor.row, field: editor.field };
     const history = historyKey(event);
-    if (history && !editor.modified) {
+    if (history && editor.history(history)) return true;
+    if (history) {
       this.closeEditor(false);
       this.focus(place);
       this.model.send({ type: history });
@@ -714,7 +752,7 @@ class TableView {
     if (command || event.altKey) return false;
     if (key === "Escape") {
       this.selectAll(false);
-      return this.cancelError(place);
+      return this.cancelError(place) || this.dismiss();
     }
     if (key === "Delete") {
       this.select(place.row);
@@ -722,19 +760,12 @@ class TableView {
       return true;
     }
     if (onButton || !isEditable(row, column)) return false;
-    if (key === "Enter" || key === "F2") {
+    if (key === "Enter" || key === "F2" || key === " ") {
       this.edit(place);
       return true;
     }
-    if (key === "Backspace" || key === " ") {
-      this.edit(place, { clear: key === "Backspace" });
-      return true;
-    }
-    if (key.length === 1) {
-      // The key itself then types into the editor that has the focus by now.
-      this.edit(place, { clear: true });
-      return false;
-    }
+    // The key itself then replaces the text selected in the editor, and undo brings that back.
+    if (key === "Backspace" || key.length === 1) this.edit(place);
     return false;
   }
 
@@ -788,7 +819,7 @@ class TableView {
     const block = /[\t\r\n]/.test(text);
     const { editor } = this;
     if (editor && event.target === editor.input) {
-      if (!block) return;
+      if (!block && editor.input instanceof HTMLInputElement) return;
       const place = { row: editor.row, field: editor.field };
       this.closeEditor(false);
       this.focus(place);
@@ -798,28 +829,40 @@ class TableView {
     event.preventDefault();
     if (!this.active || !text) return;
     const { row, field } = this.active;
-    if (block) {
+    const data = this.grid.row(row);
+    const column = this.column(field);
+    if (!data || !column) return;
+    if (block || column.kind === "choice" || !isEditable(data, column)) {
       this.model.send({ type: "paste", row, field, text });
       return;
     }
-    const data = this.grid.row(row);
-    const column = this.column(field);
-    if (!data || !column || !isEditable(data, column) || text === rawText(data, field)) return;
+    if (text === rawText(data, field)) return;
     this.pending.set(keyOf(row, field), text);
     this.model.send({ type: "edit", row, field, text });
     this.grid.paintCell(row, field);
   }
 }
 
-/** Where an error is and what it says; a message that names the row itself is not doubled. */
-function spoken(name: string, error: CellError): [string, string] {
-  if (!name) return ["", error.message];
-  const colon = error.message.indexOf(":");
-  const row = name.split(" ")[0]!;
-  if (colon > 0 && error.message.startsWith(row)) {
-    return [error.message.slice(0, colon), error.message.slice(colon)];
+/** Does the message begin with this name? "Entry_Price" and "entry price" are the same. */
+function beginsWith(message: string, name: string): boolean {
+  const plain = (text: string) => text.toLowerCase().replaceAll("_", " ");
+  if (!name || !plain(message).startsWith(plain(name))) return false;
+  return !/[\p{L}\p{N}_]/u.test(message.charAt(name.length));
+}
+
+/** Where an error is and what it says; what the message begins with is not said twice. */
+function spoken(row: string, title: string, error: CellError): [string, string] {
+  const { message } = error;
+  if (!error.row || !(row || title)) return ["", message];
+  if (beginsWith(message, row)) {
+    const colon = message.indexOf(":", row.length);
+    const end = colon > 0 && colon < row.length + FIELD_LENGTH ? colon : row.length;
+    return [message.slice(0, end), message.slice(end)];
   }
-  return [name, `: ${error.message}`];
+  const name = [error.field, title].find((one) => beginsWith(message, one));
+  if (name === undefined) return [[row, title].filter(Boolean).join(" "), `: ${message}`];
+  const own = message.slice(0, name.length);
+  return [row ? `${row} ${own}` : own, message.slice(name.length)];
 }
 
 /** The text to edit or copy: what Python gave for editing, or else the text shown. */

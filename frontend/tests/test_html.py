@@ -118,3 +118,18 @@ def test_live_region_and_cleanup(page: Any) -> None:
     page.evaluate("() => { views.forEach(v => v.stop()); }")
     assert page.evaluate("models.m.listening") == 0
     assert page.locator(".mw-html").count() == 0
+
+
+def test_chosen_tab_is_scrolled_into_view(page: Any) -> None:
+    page.add_style_tag(url="/static/theme.css")
+    page.evaluate("document.querySelector('#host').style.width = '200px'")
+    tabs = "".join(
+        f'<button role="tab" aria-selected="{str(i == 5).lower()}" data-action="tab"'
+        f' data-value="{i}">Tab number {i}</button>'
+        for i in range(6)
+    )
+    part = Part(page, "html", {"html": f'<div class="mw-tabs" role="tablist">{tabs}</div>'})
+    left = "() => document.querySelector('.mw-tabs').scrollLeft"
+    assert page.evaluate(left) > 100
+    part.set(html=f'<div class="mw-tabs" role="tablist">{tabs.replace("true", "false")}</div>')
+    assert page.evaluate(left) == 0

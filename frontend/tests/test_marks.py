@@ -153,11 +153,41 @@ def test_select_undo_and_symbols_as_text(page: Any) -> None:
     slider(page).focus()
     page.keyboard.press("Control+z")
     assert part.sent() == [{"type": "select", "symbol": "ETHUSDT"}, {"type": "undo"}]
-    number(page).click()
-    page.keyboard.press("Control+z")
-    assert part.sent() == []
     part.set(rows=data(symbol="<img src=x>"))
     assert page.locator("img").count() == 0
+    assert page.locator(".mw-mark").count() == 2
+
+
+def test_undo_in_the_number(page: Any) -> None:
+    part = mount(page)
+    number(page).click()
+    page.keyboard.type("97")
+    page.keyboard.press("Control+z")
+    assert number(page).input_value() == "100,000.0"
+    page.keyboard.press("Control+y")
+    assert number(page).input_value() == "97"
+    page.keyboard.press("Control+z")
+    assert part.sent() == []
+    # Nothing typed: the account's turn.
+    page.keyboard.press("Control+z")
+    assert part.sent() == [{"type": "undo"}]
+    page.keyboard.type("96")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Control+Shift+z")
+    assert [m["type"] for m in part.sent()] == ["commit_text", "redo"]
+
+
+def test_notes_and_no_rows(page: Any) -> None:
+    part = mount(page)
+    part.set(rows=data(note="no position"))
+    assert page.locator(".mw-mark-note:visible").inner_text() == "no position"
+    assert slider(page).get_attribute("aria-description") == "no position"
+    part.set(rows=data())
+    assert page.locator(".mw-mark-note:visible").count() == 0
+    part.set(rows=[], placeholder="No symbols yet.")
+    assert page.locator(".mw-empty").inner_text() == "No symbols yet."
+    part.set(rows=data())
+    assert page.locator(".mw-empty").count() == 0
     assert page.locator(".mw-mark").count() == 2
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from frontend_support import Table, many, ref2, row, table_state
+from frontend_support import Part, Table, many, ref2, row, table_state
 
 
 def refused(table: Table, text: str = "0") -> None:
@@ -213,9 +213,66 @@ def test_message_that_names_its_cell_is_not_doubled(page: Any) -> None:
     table.set(errors=[{"row": "p1", "field": "quantity", "text": "0", "message": message}])
     assert page.locator(".mw-errors").inner_text() == message
     assert page.locator(".mw-error-cell").inner_text() == "BTCUSDT quantity"
-    table.set(errors=[{"row": "", "field": "", "text": "", "message": "paste: no column"}])
-    assert page.locator(".mw-errors").inner_text() == "paste: no column"
+
+
+@pytest.mark.parametrize(
+    ("field", "message", "shown"),
+    [
+        ("leverage", "leverage: 'abc' is not a number", "BTCUSDT leverage: 'abc' is not a number"),
+        ("liq_cross", "liq cross: no", "BTCUSDT liq cross: no"),
+        ("liq_cross", "LIQ_CROSS is fixed", "BTCUSDT LIQ_CROSS is fixed"),
+        ("leverage", "btcusdt leverage: 0 is too low", "btcusdt leverage: 0 is too low"),
+        ("leverage", "BTCUSDT is held already", "BTCUSDT is held already"),
+        ("leverage", "BTCUSDTX is not known", "BTCUSDT Leverage: BTCUSDTX is not known"),
+        ("leverage", "not a number", "BTCUSDT Leverage: not a number"),
+    ],
+)
+def test_message_says_nothing_twice(page: Any, field: str, message: str, shown: str) -> None:
+    table = Table(page, ref2())
+    table.set(errors=[{"row": "p1", "field": field, "text": "x", "message": message}])
+    assert page.locator(".mw-errors").inner_text() == shown
+    assert page.locator(".mw-error-cell").count() == 1
+
+
+def test_message_about_the_whole_table_can_be_dismissed(page: Any) -> None:
+    table = Table(page, ref2())
+    whole = {"row": "", "field": "", "text": "", "message": "paste: no column"}
+    table.set(errors=[whole])
+    assert page.locator("[role=alert].mw-errors").inner_text() == "paste: no column"
     assert page.locator(".mw-error-cell").count() == 0
+    page.get_by_role("button", name="Dismiss this message").click()
+    assert table.sent() == [{"type": "cancel", "row": "", "field": ""}]
+    assert page.locator(".mw-errors li").count() == 0
+    assert table.focused() == "p1 symbol"
+    table.set(errors=[whole])
+    page.keyboard.press("Escape")
+    assert table.sent() == [{"type": "cancel", "row": "", "field": ""}]
+
+
+def test_bubble_does_not_cover_the_list(page: Any) -> None:
+    table = Table(page, many(12), actions=[])
+    near = {"row": "p7", "field": "quantity", "text": "0", "message": "0 must not be zero"}
+    far = {**near, "row": "p1"}
+    page.evaluate("document.querySelector('.tabulator-tableholder').scrollTop = 1000")
+    table.cell("p9", "quantity").click()
+    page.keyboard.press("Escape")
+    table.set(errors=[{**near, "row": "p10"}, {**near, "row": "p9"}])
+    assert not page.locator(".mw-bubble").is_visible()
+    page.evaluate("document.querySelector('.tabulator-tableholder').scrollTop = 0")
+    table.set(errors=[])
+    table.set(errors=[near, far])
+    page.locator(".mw-bubble").wait_for(state="visible")
+    # Near, but the list is out of sight.
+    table.set(errors=[])
+    page.set_viewport_size({"width": 1000, "height": 200})
+    page.evaluate("document.querySelector('.tabulator-tableholder').scrollTop = 1000")
+    page.evaluate("scrollTo(0, 120)")
+    table.set(errors=[{**near, "row": "p9"}])
+    in_sight = page.evaluate(
+        "document.querySelector('.mw-errors').getBoundingClientRect().top + 27 <= innerHeight"
+    )
+    assert page.locator(".mw-bubble").is_visible() != in_sight
+    page.set_viewport_size({"width": 1000, "height": 800})
 
 
 def test_escape_on_refused_cell_cancels(page: Any) -> None:
@@ -333,9 +390,24 @@ def test_undo_and_redo(page: Any) -> None:
     assert table.editing() is None
     assert table.sent() == [{"type": "undo"}]
     page.keyboard.type("12")
+    assert table.editing() == "12"
+    page.keyboard.press("Control+z")
+    assert table.editing() == "0.5"
+    page.keyboard.press("Control+Shift+z")
+    assert table.editing() == "12"
     page.keyboard.press("Control+z")
     assert table.sent() == []
-    assert table.editing() is not None
+    # With no typing left to undo, the account's turn has come.
+    page.keyboard.press("Control+z")
+    assert table.editing() is None
+    assert table.sent() == [{"type": "undo"}]
+    # The same in an editor that Backspace has opened.
+    page.keyboard.press("Backspace")
+    assert table.editing() == ""
+    page.keyboard.press("Control+z")
+    assert table.editing() == "0.5"
+    page.keyboard.press("Enter")
+    assert table.sent() == []
 
 
 def paste(page: Any, text: str) -> None:
@@ -370,6 +442,23 @@ def test_paste_single_value(page: Any) -> None:
     assert table.sent() == [
         {"type": "edit", "row": "p1", "field": "quantity", "text": "0.75"},
         {"type": "edit", "row": "p1", "field": "entry", "text": "99000"},
+    ]
+
+
+def test_paste_on_cells_without_text_to_edit(page: Any) -> None:
+    table = Table(page, ref2())
+    table.cell("p1", "liq_cross").click(position={"x": 3, "y": 3})
+    paste(page, "5")
+    table.cell("p1", "mode").focus()
+    paste(page, "isolated")
+    page.keyboard.press("Enter")
+    paste(page, "isolated")
+    assert table.editing() is None
+    mode = {"type": "paste", "row": "p1", "field": "mode", "text": "isolated"}
+    assert table.sent() == [
+        {"type": "paste", "row": "p1", "field": "liq_cross", "text": "5"},
+        mode,
+        mode,
     ]
 
 
@@ -577,19 +666,106 @@ def test_columns_give_way(page: Any) -> None:
     table.cell("p1", "liq_cross").wait_for(state="hidden")
     page.evaluate("document.querySelector('#host').style.width = ''")
     table.cell("p1", "liq_cross").wait_for(state="visible")
-    # Long texts push it out as well.
-    long = ref2()
-    long[0]["text"]["symbol"] = "A name that takes nearly all of the width there is, " * 3
-    table.set(rows=long)
-    assert not table.cell("p1", "liq_cross").is_visible()
-    table.set(rows=many(3))
-    assert table.cell("p1", "liq_cross").is_visible()
     used = page.evaluate(
         """() => [document.querySelector(".tabulator-row").offsetWidth,
                   [...document.querySelectorAll(".tabulator-row:first-child .tabulator-cell")]
                     .reduce((n, c) => n + c.offsetWidth, 0)]"""
     )
     assert used[0] == used[1]
+
+
+WIDE_COLUMNS = [
+    {"field": "symbol", "title": "Symbol", "kind": "text"},
+    {"field": "quantity", "title": "Quantity", "kind": "number"},
+    {"field": "entry", "title": "Entry", "kind": "number"},
+    {"field": "leverage", "title": "Leverage", "kind": "number", "hide_below": 300},
+    {"field": "mode", "title": "Mode", "kind": "choice", "choices": ["cross", "isolated"]},
+    {"field": "liq_isolated", "title": "Liq. isolated", "kind": "readonly", "explain": True},
+    {"field": "liq_cross", "title": "Liq. cross", "kind": "readonly", "explain": True},
+]
+LONG = "1000000MOGCOINLONGNAME_USDT-261225"
+
+
+@pytest.mark.parametrize("name", [LONG, "X" * 80])
+@pytest.mark.parametrize("width", [360, 640])
+def test_long_texts_hide_no_column(page: Any, width: int, name: str) -> None:
+    page.evaluate(f"document.querySelector('#host').style.width = '{width}px'")
+    rows = [row("p1", name, "500000000", "100000"), *ref2()[1:]]
+    table = Table(page, rows, columns=WIDE_COLUMNS)
+    for column in WIDE_COLUMNS:
+        assert table.cell("p1", column["field"]).is_visible()
+    symbol = table.cell("p1", "symbol")
+    assert symbol.get_attribute("title") == name
+    assert symbol.bounding_box()["width"] < 200
+    holder = page.locator(".tabulator-tableholder")
+    shaded = "() => document.querySelector('.mw-grid').classList.contains('mw-more')"
+    wide = holder.evaluate("e => e.scrollWidth > e.clientWidth")
+    assert page.evaluate(shaded) == wide
+    assert wide or width > 360
+    # The last column can be brought into view whole, with the name beside it.
+    page.locator("#before").focus()
+    page.keyboard.press("Tab")
+    page.keyboard.press("End")
+    box, frame = table.cell("p1", "liq_cross").bounding_box(), holder.bounding_box()
+    assert box["x"] + box["width"] <= frame["x"] + frame["width"] + 0.5
+    assert symbol.bounding_box()["x"] == frame["x"]
+    assert table.cell("p1", "liq_cross").evaluate("e => e.scrollWidth <= e.clientWidth")
+    page.wait_for_function("!document.querySelector('.mw-grid').classList.contains('mw-more')")
+    # Coming back, a cell does not stop below the name.
+    for _ in range(5):
+        page.keyboard.press("ArrowLeft")
+    left = table.cell("p1", "quantity").bounding_box()["x"]
+    assert left >= frame["x"] + symbol.bounding_box()["width"] - 1
+
+
+def test_no_figure_is_cut_in_a_narrow_table(page: Any) -> None:
+    for width in (328, 224):
+        page.evaluate(f"document.querySelector('#host').style.width = '{width}px'")
+        Part(page, "table", table_state(ref2(), columns=WIDE_COLUMNS), f"w{width}")
+        page.locator(".tabulator-row").first.wait_for()
+        cut = page.evaluate(
+            """() => [...document.querySelectorAll(".tabulator-cell, .tabulator-col-title")]
+                 .filter(e => e.offsetWidth && e.scrollWidth > e.clientWidth)
+                 .map(e => e.textContent)"""
+        )
+        assert cut == []
+        page.evaluate("() => { views.forEach(v => v.stop()); }")
+
+
+def test_columns_shrink_again_when_idle(page: Any) -> None:
+    table = Table(page, ref2(), columns=WIDE_COLUMNS)
+    width = "() => document.querySelector('[data-field=entry]').offsetWidth"
+    at_first = page.evaluate(width)
+    long = ref2()
+    long[0]["text"]["entry"] = "100,000.12345678901234567890"
+    table.set(rows=long)
+    wide = page.evaluate(width)
+    assert wide > at_first
+    # At once after another update: no jitter. Left alone: as before.
+    table.set(rows=ref2())
+    assert page.evaluate(width) == wide
+    page.wait_for_timeout(1200)
+    assert page.evaluate(width) == at_first
+    # Not under an open editor.
+    table.set(rows=long)
+    table.cell("p2", "entry").click()
+    page.wait_for_timeout(1100)
+    table.set(rows=ref2())
+    page.wait_for_timeout(1100)
+    assert page.evaluate(width) == wide
+    page.keyboard.press("Escape")
+    page.wait_for_timeout(1200)
+    assert page.evaluate(width) == at_first
+
+
+def test_scroll_bar_covers_no_row(page: Any) -> None:
+    page.evaluate("document.querySelector('#host').style.width = '300px'")
+    Table(page, many(4), columns=WIDE_COLUMNS)
+    heights = page.evaluate(
+        """() => { const h = document.querySelector(".tabulator-tableholder");
+                   return [h.clientHeight, h.scrollHeight]; }"""
+    )
+    assert heights[0] == heights[1]
 
 
 def test_shown_after_being_hidden(page: Any) -> None:

@@ -16,7 +16,9 @@ PARTS = """
 <div class="mw-seg"><button aria-checked="true">All</button><button>BTC</button></div>
 <div class="mw-tabs"><button>Ratio</button></div>
 <div class="mw-explain"><section><pre><code>P = 1</code></pre><p>assumes</p></section></div>
-<p class="mw-error">bad</p><p class="mw-empty">none</p></div>
+<p class="mw-error">bad</p><p class="mw-empty">none</p><p class="mw-note-line">remark</p>
+<span class="mw-chip mw-note">note</span><section class="mw-card mw-cross">
+<p class="mw-error">bad in a card</p><p class="mw-note-line">remark in a card</p></section></div>
 """
 # Contrast of each text with the nearest painted background, colours resolved by a canvas.
 CONTRAST = """
@@ -94,6 +96,40 @@ def test_system_theme_decides_on_a_plain_page(page: Any) -> None:
     assert page.evaluate(colour) == "rgb(17, 20, 24)"
     page.emulate_media(color_scheme="light")
     assert table.sent() == []
+
+
+LONG_WORDS = """
+<div class="margin-widgets mw-dashboard"><div class="mw-bar"><h2 class="mw-name">NAME</h2>
+<span class="mw-chip">WORD</span><span class="mw-chip mw-note">a note, WORD</span></div>
+<div class="mw-cards"><section class="mw-card mw-cross"><h3>Cross</h3><dl class="mw-kv">
+<div><dt>Equity</dt><dd><button class="mw-num">1,000,000,000.00</button></dd></div>
+<div><dt>Available</dt><dd><button class="mw-num">1,000,000,000.00</button></dd></div></dl>
+<p class="mw-caption">WORD</p><p class="mw-error">WORD</p><p class="mw-note-line">WORD</p>
+</section></div><p class="mw-verdict">WORD at <button class="mw-num">-9.09 %</button>, WORD</p>
+<div class="mw-seg"><button>All</button><button>WORD</button><button>WORD</button></div>
+<div class="mw-segmented"><button class="widget-toggle-button">WORD</button></div>
+<div class="mw-explain"><section><h3>WORD</h3><pre><code>WORD</code></pre>
+<table class="mw-data"><tr><td>WORD</td><td class="mw-right">1,000,000.00</td></tr></table>
+</section><section><p>WORD</p></section></div><p class="mw-empty">WORD</p></div>
+""".replace("WORD", "1000000MOGCOINLONGNAME_USDT-261225" * 3).replace("NAME", "N" * 80)
+
+
+@pytest.mark.parametrize("width", [256, 300, 360])
+def test_long_words_stay_inside(page: Any, width: int) -> None:
+    page.evaluate(f"document.querySelector('#host').style.width = '{width}px'")
+    page.evaluate("h => { document.querySelector('#host').innerHTML = h; }", LONG_WORDS)
+    wide = page.evaluate(
+        """() => [...document.querySelectorAll("#host, #host *")].filter(e => {
+             const style = getComputedStyle(e);
+             return e.clientWidth && e.scrollWidth > e.clientWidth && style.display !== "inline"
+               && style.overflowX === "visible";
+           }).map(e => `${e.tagName} ${e.className} ${e.scrollWidth} > ${e.clientWidth}`)"""
+    )
+    assert wide == []
+    lines = page.evaluate(
+        "() => [...document.querySelectorAll('.mw-num')].map(e => e.getClientRects().length)"
+    )
+    assert lines == [1, 1, 1]
 
 
 @pytest.mark.parametrize("width", [360, 820, 1240])

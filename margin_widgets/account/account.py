@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 from traitlets import Bool, HasTraits, Instance, Int, TraitError, TraitType, Tuple, Unicode
 
@@ -79,6 +80,12 @@ def _haircut(where: str, content: object) -> Any:
         except RuleError as error:
             raise TraitError(f"{where}: {error}") from error
     return ((0.0, number(where, content, low=0.0, high=1.0)),)
+
+
+def _place(where: str, name: str, known: tuple[str, ...]) -> int:
+    if name not in known:
+        raise KeyError(f"{where}: no {name!r} in this account{did_you_mean(str(name), known)}")
+    return known.index(name)
 
 
 def _count(number: int, noun: str) -> str:
@@ -173,12 +180,13 @@ class Account(Strict):
             raise TypeError(f"Account: unknown argument {argument!r}{hint}")
         super().__init__()
         self._lock = threading.RLock()
-        self._depth = 0
+        self._editor: int | None = None  # the thread in whose edit we are
         self._queue: list[tuple[HasTraits, Any]] = []
         self._past: list[AccountState] = []
         self._future: list[AccountState] = []
         self._state: AccountState | None = None
         self._travelling = False
+        self._former: WeakValueDictionary[str, Position] = WeakValueDictionary()
         self._untold: deque[tuple[HasTraits, Any]] = deque()
         self._telling = False
         with self.edit():
@@ -197,7 +205,8 @@ class Account(Strict):
     def edit(self) -> Iterator[Account]:
         """Make several changes one edit: checked, computed, notified and undone as a whole.
 
-        If anything in the block fails, or the result is not sound, everything is as before.
+        If anything in the block fails, or the result is not sound, everything is as before. An edit
+        within another is part of it; if it fails, it alone is taken back.
 
         Examples
         --------
@@ -209,24 +218,33 @@ class Account(Strict):
         2
         """
         with self._lock:
-            if self._depth:
-                yield self  # part of the edit around it
-                return
-            self._depth = 1
+            within = self._editor is not None
+            before = self._snapshot() if within else self._state
+            rows, queued = self._rows, len(self._queue)
+            self._editor = threading.get_ident()
             try:
                 yield self
+                if within:
+                    return  # the edit around it is the one that is judged
                 state = self._snapshot()
-                changed = state != self._state
+                changed = state != self._state or self._rows != self._known_rows
                 books = keep_books(state) if changed else None
             except BaseException:
-                self._restore()
+                self._restore(before, rows, queued)
                 raise
             finally:
-                self._depth = 0
-                queue, self._queue = self._queue, []
+                if not within:
+                    self._editor = None
+            queue, self._queue = self._queue, []
             if books is not None:
                 queue += self._accept(state, books)
             self._tell(queue)
+
+    def _writing(self, name: str) -> AbstractContextManager[object]:
+        if name not in EDITABLE or not hasattr(self, "_lock"):
+            return nullcontext()
+        # Within an edit of this thread a single write is whole in itself: it needs no way back.
+        return nullcontext() if self._editor == threading.get_ident() else self.edit()
 
     def undo(self) -> bool:
         """Take back the last edit; False if there is none."""
@@ -247,7 +265,7 @@ class Account(Strict):
 
     def _changed(self, model: HasTraits, change: Any) -> None:
         with self._lock:
-            if self._depth:
+            if self._editor is not None:
                 self._queue.append((model, change))
             else:
                 with self.edit():
@@ -297,7 +315,8 @@ class Account(Strict):
         mine = {id(row) for row in self._rows}
         for row in self._known_rows:
             if id(row) not in mine:
-                row.release()
+                self._former[row.id] = row
+                row._leave()
         self._known_rows = self._rows
         self._accepted = []
         for mode in MODES:
@@ -332,34 +351,41 @@ class Account(Strict):
             order_margin=self.order_margin,
         )
 
-    def _write(self, state: AccountState) -> None:
-        """Assign a state to the models, keeping the positions that persist."""
-        known = {row.id: row for row in (*self._known_rows, *self._rows)}
-        rows = []
+    def _write(self, state: AccountState, rows: tuple[Position, ...] = ()) -> None:
+        """Assign a state to the models, keeping the positions that persist: `rows` among them."""
+        known = {row.id: row for row in (*self._known_rows, *self._rows, *rows)}
+        kept = []
         for one in state.positions:
             fields = {field: getattr(one, field) for field in FIELDS}
-            row = known.get(one.id) or Position(**fields)
-            row.id = one.id
+            row = known.get(one.id) or self._released(one.id) or Position(**fields)
+            row._join(self, one.id)
             for field, content in fields.items():
-                setattr(row, field, content)
-            rows.append(row)
-        self.positions = rows
+                if getattr(row, field) != content:
+                    setattr(row, field, content)
+            kept.append(row)
+        self.positions = kept
         for field in EDITABLE:
             if field != "positions":
                 setattr(self, field, getattr(state, field))
 
-    def _restore(self) -> None:
-        """Put the models back to the last sound state, unheard."""
-        for row in self._rows:
-            if all(row is not known for known in self._known_rows):
-                row._account = None
-        if self._state is not None:
-            self._write(self._state)
-        self._queue.clear()
+    def _released(self, row: str) -> Position | None:
+        """The position that was once the row of that id, if it is still about and free."""
+        former = self._former.get(row)
+        return former if former is not None and former._account is None else None
+
+    def _restore(self, state: AccountState | None, rows: tuple[Position, ...], queued: int) -> None:
+        """Put the models back to what they were when an edit began, unheard."""
+        if len(self._queue) == queued:  # nothing was written
+            return
+        if state is None:
+            self.positions = ()
+        else:
+            self._write(state, rows)
+        del self._queue[queued:]
 
     def _travel(self, source: list[AccountState], target: list[AccountState]) -> bool:
         with self._lock:
-            if self._depth:
+            if self._editor is not None:
                 raise RuntimeError("undo and redo: not within an edit; it is one step itself")
             if not source or self._state is None:
                 return False
@@ -392,12 +418,24 @@ class Account(Strict):
         return str(self.venue.currency)
 
     def mark(self, symbol: str) -> float:
-        """Mark of a symbol, its entry price where none is given."""
-        return float(self.books.marks[self.books.symbols.index(symbol)])
+        """Mark of a symbol, its entry price where none is given.
+
+        Raises
+        ------
+        KeyError
+            If the account neither holds nor marks the symbol.
+        """
+        return float(self.books.marks[_place("mark", symbol, self.books.symbols)])
 
     def asset_price(self, asset: str) -> float:
-        """Price of an asset in the account's currency at the present marks."""
-        place = self.books.assets.index(asset)
+        """Price of an asset in the account's currency at the present marks.
+
+        Raises
+        ------
+        KeyError
+            If the account has nothing in the asset.
+        """
+        place = _place("asset_price", asset, self.books.assets)
         return float(self.books.book.asset_prices(self.books.marks)[place])
 
     def curve(
@@ -476,6 +514,15 @@ class Account(Strict):
     def copy(self) -> Account:
         """Return an account of its own with the same content and no history."""
         return Account.from_state(self.state)
+
+    def __copy__(self) -> Account:
+        return self.copy()
+
+    def __deepcopy__(self, memo: object) -> Account:
+        return self.copy()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Account.from_state, (self.state,)
 
     @classmethod
     def from_state(cls, state: AccountState) -> Account:

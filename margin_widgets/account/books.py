@@ -9,6 +9,7 @@ import numpy as np
 from traitlets import TraitError
 
 from margin_widgets import engine
+from margin_widgets.account import formatting as fmt
 from margin_widgets.account.positions import keys_of
 from margin_widgets.account.state import AccountState
 from margin_widgets.engine import Book, Ledger, Partition, Schedule, mark_book
@@ -65,31 +66,44 @@ class Books:
         return {"isolated": alone, "cross": shared, "configured": real}
 
     @cached_property
-    def _ledgers(self) -> dict[int, Ledger]:
-        """One ledger per partition at the present marks: modes that agree share theirs."""
+    def _ledgers(self) -> dict[str, Ledger]:
+        """A ledger per mode at the present marks: modes that agree share theirs."""
         marked = mark_book(self.book, self.marks)
-        return {id(one): Ledger(marked, one) for one in self.partitions.values()}
+        made = {id(one): Ledger(marked, one) for one in self.partitions.values()}
+        return {mode: made[id(one)] for mode, one in self.partitions.items()}
 
     def ledger(self, mode: str, marks: Floats | None = None) -> Ledger:
         """The account under one margin mode, at its own marks if none are given."""
         partition = self.partitions[mode]
         if marks is None or marks is self.marks:
-            return self._ledgers[id(partition)]
+            return self._ledgers[mode]
         return Ledger(mark_book(self.book, marks), partition)
 
     def pool_names(self, mode: str) -> tuple[str, ...]:
-        """Name of each pool: "cross" (or the settlement asset), or the position's key."""
-        partition = self.partitions[mode]
+        """Name of each pool: "cross" (or with the settlement asset), or the position's key."""
+        return self._pools[mode][0]
+
+    def pool_members(self, mode: str) -> tuple[tuple[int, ...], ...]:
+        """Positions in each pool."""
+        return self._pools[mode][1]
+
+    @cached_property
+    def _pools(self) -> dict[str, tuple[tuple[str, ...], tuple[tuple[int, ...], ...]]]:
+        return {mode: self._named(partition) for mode, partition in self.partitions.items()}
+
+    def _named(self, partition: Partition) -> tuple[tuple[str, ...], tuple[tuple[int, ...], ...]]:
+        members: list[list[int]] = [[] for _ in partition.own]
+        for position, pool in enumerate(partition.pool.tolist()):
+            members[pool].append(position)
         names = []
-        for pool, own in enumerate(partition.own):
-            members = np.flatnonzero(partition.pool == pool)
+        for inside, own in zip(members, partition.own.tolist(), strict=True):
             if own:
-                names.append(self.keys[int(members[0])])
+                names.append(self.keys[inside[0]])
             elif self.state.venue.cross_pool == "settlement":
-                names.append(f"cross {self.assets[int(self.book.position_settle[members[0]])]}")
+                names.append(f"cross {self.assets[int(self.book.position_settle[inside[0]])]}")
             else:
                 names.append("cross")
-        return tuple(names)
+        return tuple(names), tuple(map(tuple, members))
 
 
 def keep_books(state: AccountState) -> Books:
@@ -119,8 +133,12 @@ def _keep_books(state: AccountState) -> Books:
 
     entries = {row.symbol: row.entry_price for row in reversed(rows)}
     unmarked = [symbol for symbol in symbols if symbol not in state.marks]
-    warnings += [f"{symbol}: no mark given, its entry price is used" for symbol in unmarked]
+    if len(unmarked) > 3:
+        warnings.append(f"{len(unmarked)} symbols: no mark given, their entry prices are used")
+    else:
+        warnings += [f"{symbol}: no mark given, its entry price is used" for symbol in unmarked]
     marks = np.array([state.marks.get(symbol, entries.get(symbol, 1.0)) for symbol in symbols])
+    marks.setflags(write=False)
 
     settles = [str(contract.settle) for contract in contracts if contract.settle]
     settles = [s for s, symbol in zip(settles, symbols, strict=True) if symbol in held]
@@ -167,6 +185,7 @@ def _keep_books(state: AccountState) -> Books:
         liquidation_fee=rules.liquidation_fee,
     )
     keys = tuple(keys_of(rows))
+    warnings += _pegs(state, assets)
     warnings += _margins_above_wallet(book, assets)
     caps = _caps(rules, symbols)[held_symbol]
     warnings += _leverage_above_tier(state, keys, at_entry, leverage, caps)
@@ -192,32 +211,50 @@ def _asset_prices(
 ) -> tuple[Ints, Floats]:
     """For each asset the symbol whose mark it follows (-1: none), and its price or factor."""
     currency = state.venue.currency
-    first_on: dict[str, int] = {}
-    for number, contract in enumerate(contracts):
-        first_on.setdefault(str(contract.base), number)
+    if state.prices.get(currency, 1.0) != 1.0:
+        raise TraitError(
+            f"prices[{currency!r}]: {state.prices[currency]:g} must be 1; amounts are in {currency}"
+        )
+    worth_one = {currency, *(DOLLARS if currency in DOLLARS else ())}
     follows = np.full(len(assets), -1, dtype=np.intp)
     factors = np.ones(len(assets))
     for number, asset in enumerate(assets):
         if asset in state.prices:
             factors[number] = state.prices[asset]
-        elif asset == currency or (asset in DOLLARS and currency in DOLLARS):
-            factors[number] = 1.0
-        elif asset in first_on:
-            follows[number] = first_on[asset]
-            factors[number] = state.prices.get(str(contracts[first_on[asset]].quote), 1.0)
-        else:
+            continue
+        if asset in worth_one:
+            continue
+        # A perpetual in the account's currency says best what an asset is worth.
+        candidates = [
+            (bool(contract.expiry), contract.quote != currency, place)
+            for place, contract in enumerate(contracts)
+            if contract.base == asset and contract.quote in {*worth_one, *state.prices}
+        ]
+        if not candidates:
             raise TraitError(
                 f"prices: no price for {asset!r}; set prices[{asset!r}], or a mark of a contract"
                 f" on it (marks known: {', '.join(symbols) or 'none'})"
             )
+        follows[number] = min(candidates)[2]
+        factors[number] = state.prices.get(str(contracts[follows[number]].quote), 1.0)
     return follows, factors
+
+
+def _pegs(state: AccountState, assets: tuple[str, ...]) -> list[str]:
+    currency = state.venue.currency
+    return [
+        f"{asset} is taken as worth one {currency}; set prices[{asset!r}] if it is not"
+        for asset in assets
+        if asset != currency and asset in DOLLARS and currency in DOLLARS
+        if asset not in state.prices and state.collateral.get(asset)
+    ]
 
 
 def _margins_above_wallet(book: Book, assets: tuple[str, ...]) -> list[str]:
     assigned = np.bincount(book.position_settle, book.margin, minlength=len(assets))
     return [
-        f"assigned margin {assigned[number]:,.8g} {asset} is above the wallet"
-        f" {book.wallet[number]:,.8g} {asset}: isolated mode assumes the difference is lent"
+        f"assigned margin {fmt.plain(assigned[number], 8)} {asset} is above the wallet"
+        f" {fmt.plain(book.wallet[number], 8)} {asset}: isolated mode assumes the rest is lent"
         for number, asset in enumerate(assets)
         if assigned[number] > max(0.0, book.wallet[number]) * (1 + 1e-12)
     ]
@@ -231,7 +268,7 @@ def _leverage_above_tier(
     allowed = np.min(np.where(reached, caps[..., 1], np.inf), axis=1, initial=np.inf)
     return [
         f"{keys[row]}: leverage {leverage[row]:g} is above {allowed[row]:g}, the most"
-        f" {state.venue.name} allows at a notional of {notional[row]:,.8g}"
+        f" {state.venue.name} allows at a notional of {fmt.plain(notional[row], 2)}"
         for row in np.flatnonzero(leverage > allowed)
     ]
 

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import math
-from decimal import Decimal
-from numbers import Real
 from typing import Any
 
 from traitlets import HasTraits, TraitError, TraitType
 
-LARGEST = 1e15
-"""Beyond this a double no longer resolves cents; whatever is meant, it is not an amount."""
+from margin_widgets.venues.rules import LARGEST, SMALLEST, real
 
 
 def number(
@@ -22,7 +19,7 @@ def number(
     high: float = LARGEST,
     nonzero: bool = False,
 ) -> float:
-    """Return a finite float within bounds.
+    """Return a finite float within bounds, zero or of a size that an amount can have.
 
     Parameters
     ----------
@@ -41,19 +38,25 @@ def number(
         Naming field, value and bound.
     """
     low = -high if low is None else low
-    if isinstance(content, bool) or not isinstance(content, (Real, Decimal)):
-        shown = "an empty text" if content == "" else f"{content!r}"
-        raise TraitError(f"{where}: {shown} is not a number; {_bound(above, low, high, nonzero)}")
-    result = float(content)
+    try:
+        result = real(content)
+    except TypeError:
+        shown = "an empty text" if isinstance(content, str) and not content else f"{content!r}"
+        bound = _bound(above, low, high, nonzero)
+        raise TraitError(f"{where}: {shown} is not a number; {bound}") from None
+    # A move above -100 % may be as small as it likes; an amount or a price may not.
+    tiny = above in (None, 0) and 0 < abs(result) < SMALLEST
     within = (
         math.isfinite(result)
+        and not tiny
         and low <= result <= high
         and (above is None or result > above)
         and not (nonzero and result == 0)
     )
     if not within:
         shown = f"{result:.12g}" if math.isfinite(result) else f"{result} is not finite;"
-        raise TraitError(f"{where}: {shown} {_bound(above, low, high, nonzero)}")
+        least = f"; if not zero, at least {SMALLEST:g} in size" if tiny and above is None else ""
+        raise TraitError(f"{where}: {shown} {_bound(above, low, high, nonzero)}{least}")
     return result
 
 
@@ -62,7 +65,8 @@ def _bound(above: float | None, low: float, high: float, nonzero: bool) -> str:
     if nonzero:
         return f"must not be zero, and at most {most} in size"
     if above is not None:
-        return f"must be > {above:g} and at most {most}"
+        least = f" (at least {SMALLEST:g})" if above == 0 else ""
+        return f"must be > {above:g}{least} and at most {most}"
     if low == 0:
         return f"must be >= 0 and at most {most}"
     return f"must be between -{most} and {most}"

@@ -70,31 +70,28 @@ class ModeCurve:
     @property
     def equity(self) -> Floats:
         """Equity of the account; flat in pools that were liquidated (M,)."""
-        return self.series.equity
+        return _fixed(self.series.equity)
 
     @property
     def maintenance(self) -> Floats:
         """Maintenance margin of the pools that stand (M,)."""
-        return self.series.maintenance
+        return _fixed(self.series.maintenance)
 
     @property
     def margin_ratio(self) -> Floats:
         """Highest maintenance over margin balance of the pools that stand; NaN if none (M,)."""
-        return self.series.margin_ratio
+        return _fixed(self.series.margin_ratio)
 
     @cached_property
     def events(self) -> tuple[LiquidationEvent, ...]:
         """Liquidations in the range, the nearest to the present first."""
         books = self.curve.books
-        names = books.pool_names(self.mode)
-        partition = books.partitions[self.mode]
+        names, members = books.pool_names(self.mode), books.pool_members(self.mode)
         return tuple(
             LiquidationEvent(
                 x=self.curve.x_of(event.u),
                 pool=names[event.pool],
-                positions=tuple(
-                    books.keys[member] for member in np.flatnonzero(partition.pool == event.pool)
-                ),
+                positions=tuple(books.keys[member] for member in members[event.pool]),
                 equity_before=event.equity_before,
                 equity_after=event.equity_after,
                 pool_equity=event.pool_equity,
@@ -108,7 +105,7 @@ class ModeCurve:
         )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Curve:
     """Equity, maintenance and ratio of every margin mode along one axis.
 
@@ -189,6 +186,10 @@ class Curve:
         """The account as its positions' margin modes say, on a grid of its own."""
         return self._traced(("configured",))["configured"]
 
+    def __repr__(self) -> str:
+        axis = "common move" if self.symbol is None else f"price of {self.symbol}"
+        return f"Curve({axis} from {self.low:g} to {self.high:g}, {len(self.x)} points)"
+
     def to_frame(self) -> pd.DataFrame:
         """One row per x, equity, maintenance and ratio of both modes as columns."""
         import pandas as pd
@@ -225,6 +226,12 @@ def trace(
     low = number("low", low, above=-1.0 if symbol is None else 0.0)
     high = number("high", high, above=low)
     return Curve(books, symbol, present, low, high, points)
+
+
+def _fixed(values: Floats) -> Floats:
+    """The array, no longer writable: a curve does not change."""
+    values.setflags(write=False)
+    return values
 
 
 def default_range(books: Books, symbol: str | None) -> tuple[float, float]:

@@ -25,11 +25,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from traitlets import TraitError
 
 from margin_widgets import __version__, venues
-from margin_widgets.account.checks import LARGEST
 from margin_widgets.account.position import FIELDS
 from margin_widgets.account.state import AccountState
 from margin_widgets.venues import RuleError, RuleSet
-from margin_widgets.venues.rules import did_you_mean
+from margin_widgets.venues.rules import LARGEST, did_you_mean
 
 if TYPE_CHECKING:
     from margin_widgets.account.account import Account

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 from traitlets import HasTraits, TraitError, TraitType
 
@@ -45,6 +47,11 @@ class SymbolName(TraitType[str, Any]):
         """Refuse what is empty or not text."""
         if not isinstance(content, str) or not content.strip():
             raise TraitError(f"symbol: {content!r} must be a name, not empty")
+        if content.strip().endswith((":long", ":short")):
+            raise TraitError(
+                f"symbol: {content!r} must not end in ':long' or ':short', which name the legs of"
+                " a symbol"
+            )
         return content.strip()
 
 
@@ -88,8 +95,8 @@ class Position(Strict):
     )
     margin_mode = MarginMode(help="'cross' or 'isolated'")
 
-    id: str = ""
-    _account: Account | None = None
+    _id: str = ""
+    _owner: ref[Account] | None = None
 
     def __init__(
         self,
@@ -106,12 +113,17 @@ class Position(Strict):
         for name, given in (("quantity", quantity), ("entry_price", entry_price)):
             if given is _REQUIRED:
                 raise TypeError(f"Position: {name} is required")
-        self.id = f"p{next(_ids)}"
+        self._id = f"p{next(_ids)}"
         super().__init__()
         for name, content in zip(
             FIELDS, (symbol, quantity, entry_price, leverage, margin, margin_mode), strict=True
         ):
             setattr(self, name, content)
+
+    @property
+    def id(self) -> str:
+        """What follows the position through edits and undo."""
+        return self._id
 
     @property
     def label(self) -> str:
@@ -126,12 +138,36 @@ class Position(Strict):
     @property
     def key(self) -> str:
         """Key in its account: the symbol, with the side where the symbol has two legs."""
-        return self._account.positions.key_of(self) if self._account else self.symbol
+        account = self._account
+        return account.positions.key_of(self) if account else str(self.symbol)
 
-    def release(self) -> None:
+    @property
+    def _account(self) -> Account | None:
+        """The account that holds this position; one that is gone does not."""
+        return self._owner() if self._owner else None
+
+    def _join(self, account: Account, row: str | None = None) -> None:
+        """Belong to an account, there as the row of that id if one is given."""
+        self._owner = ref(account)
+        self._id = row or self._id
+
+    def _leave(self) -> None:
         """Leave the account; from here on another row, even if it joins again."""
-        self._account = None
-        self.id = f"p{next(_ids)}"
+        self._owner = None
+        self._id = f"p{next(_ids)}"
+
+    def copy(self) -> Position:
+        """Return a position of its own with the same fields, in no account."""
+        return Position(**self.to_dict())
+
+    def __copy__(self) -> Position:
+        return self.copy()
+
+    def __deepcopy__(self, memo: object) -> Position:
+        return self.copy()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Position, tuple(self.to_dict().values())
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as plain data."""
@@ -139,10 +175,15 @@ class Position(Strict):
 
     def notify_change(self, change: Any) -> None:
         """Hand changes to the account, which notifies once its transaction is sound."""
-        if self._account is not None and change["name"] in FIELDS:
-            self._account._changed(self, change)
+        account = self._account
+        if account is not None and change["name"] in FIELDS:
+            account._changed(self, change)
         else:
             super().notify_change(change)
+
+    def _writing(self, name: str) -> AbstractContextManager[object]:
+        account = self._account if name in FIELDS else None
+        return account._writing("positions") if account else nullcontext()
 
     def __repr__(self) -> str:
         parts = ", ".join(f"{name}={getattr(self, name)!r}" for name in FIELDS[1:])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, MutableSequence
+from contextlib import contextmanager
+from operator import index as whole
 from typing import TYPE_CHECKING, Any
 
 from traitlets import HasTraits, TraitError, TraitType
@@ -12,8 +14,6 @@ from margin_widgets.venues.rules import did_you_mean
 
 if TYPE_CHECKING:
     from margin_widgets.account.account import Account
-
-SIDES = ("long", "short")
 
 
 class Positions(MutableSequence[Position]):
@@ -36,19 +36,33 @@ class Positions(MutableSequence[Position]):
         """Key of a position held here."""
         return self.keys()[self.place(position)]
 
+    def by_id(self, row: str) -> Position | None:
+        """Position whose `Position.id` is `row`, if it is here."""
+        return next((one for one in self._rows() if one.id == row), None)
+
     def place(self, which: int | str | Position) -> int:
-        """Number of a position given by number, key, row id or itself.
+        """Number of a position given by number, key or itself.
 
         Raises
         ------
         KeyError
-            If a key is unknown or names two legs.
+            If a key is unknown or names two legs, or a position is not held here.
+        TypeError
+            If it is none of these.
         """
         rows = self._rows()
-        if isinstance(which, int):
-            return range(len(rows))[which]
         if isinstance(which, Position):
-            return next(number for number, row in enumerate(rows) if row is which)
+            for number, row in enumerate(rows):
+                if row is which:
+                    return number
+            raise KeyError(f"{which!r} is not a position of this account")
+        if not isinstance(which, str):
+            try:
+                return range(len(rows))[whole(which)]
+            except TypeError:
+                raise TypeError(
+                    f"positions: {which!r} is not a number, a key or a position"
+                ) from None
         exact = [number for number, row in enumerate(rows) if row.symbol == which]
         if len(exact) == 1:
             return exact[0]
@@ -56,7 +70,7 @@ class Positions(MutableSequence[Position]):
             raise KeyError(f"{which!r} has two legs: use '{which}:long' or '{which}:short'")
         symbol, _, side = which.rpartition(":")
         for number, row in enumerate(rows):
-            if row.id == which or (row.symbol == symbol and side == row.side):
+            if row.symbol == symbol and row.side == side:
                 return number
         raise KeyError(f"no position {which!r}{did_you_mean(which, self.keys())}")
 
@@ -65,15 +79,21 @@ class Positions(MutableSequence[Position]):
             return list(self._rows()[which])
         return self._rows()[self.place(which)]
 
+    @contextmanager
+    def _changing(self) -> Iterator[list[Position]]:
+        """A list to change, whose positions are then the account's; all of it is one edit."""
+        with self._account._writing("positions"):
+            rows = list(self._rows())
+            yield rows
+            self._account.positions = rows
+
     def __setitem__(self, which: Any, position: Any) -> None:
-        rows = list(self._rows())
-        rows[which if isinstance(which, slice) else self.place(which)] = position
-        self._account.positions = rows
+        with self._changing() as rows:
+            rows[which if isinstance(which, slice) else self.place(which)] = position
 
     def __delitem__(self, which: Any) -> None:
-        rows = list(self._rows())
-        del rows[which if isinstance(which, slice) else self.place(which)]
-        self._account.positions = rows
+        with self._changing() as rows:
+            del rows[which if isinstance(which, slice) else self.place(which)]
 
     def __len__(self) -> int:
         return len(self._rows())
@@ -86,15 +106,35 @@ class Positions(MutableSequence[Position]):
             return any(row is which for row in self._rows())
         try:
             self.place(which)  # type: ignore[arg-type]
-        except (KeyError, IndexError, AttributeError):
+        except (KeyError, IndexError, TypeError):
             return False
         return True
 
     def insert(self, index: int, value: Position) -> None:
         """Insert a position before `index`."""
-        rows = list(self._rows())
-        rows.insert(index, value)
-        self._account.positions = rows
+        with self._changing() as rows:
+            rows.insert(index, value)
+
+    def extend(self, values: Iterable[Position]) -> None:
+        """Append several positions as one edit."""
+        added = list(values)
+        with self._changing() as rows:
+            rows += added
+
+    def pop(self, which: Any = -1) -> Position:
+        """Take out a position given by key, number or itself and return it."""
+        with self._changing() as rows:
+            return rows.pop(self.place(which))
+
+    def clear(self) -> None:
+        """Take all positions out as one edit."""
+        with self._changing() as rows:
+            rows.clear()
+
+    def reverse(self) -> None:
+        """Turn the order round as one edit."""
+        with self._changing() as rows:
+            rows.reverse()
 
     def remove(self, value: Any) -> None:
         """Remove a position given by key, number or itself."""
@@ -126,7 +166,13 @@ class PositionRows(TraitType[Any, Any]):
         old = obj._rows
         if len(old) != len(rows) or any(a is not b for a, b in zip(old, rows, strict=True)):
             for row in rows:
-                row._account = obj
+                row._join(obj)
+            # What joined only within the present edit is free at once; what was there before
+            # stays until the edit is sound.
+            staying = {id(row) for row in (*rows, *obj._known_rows)}
+            for row in old:
+                if id(row) not in staying:
+                    row._leave()
             obj._rows = rows
             obj._notify_trait(self.name, old, rows)
 
@@ -141,7 +187,10 @@ def checked_rows(account: Any, content: Iterable[Position]) -> tuple[Position, .
         if not isinstance(row, Position):
             raise TraitError(f"positions[{number}]: {row!r} is not a Position")
         if row._account is not None and row._account is not account:
-            raise TraitError(f"positions[{number}]: {row.symbol} belongs to another account")
+            raise TraitError(
+                f"positions[{number}]: {row.symbol} belongs to another account; give a copy of it,"
+                " position.copy(), or take it out there first"
+            )
         if any(row is other for other in rows[:number]):
             raise TraitError(f"positions[{number}]: {row.symbol} is listed twice")
     return rows

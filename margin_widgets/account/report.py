@@ -15,7 +15,6 @@ from margin_widgets.account.books import Books
 from margin_widgets.account.checks import number
 from margin_widgets.engine import Ledger
 from margin_widgets.engine.book import Floats
-from margin_widgets.engine.liquidation import stands
 from margin_widgets.engine.valuation import count_as_margin
 from margin_widgets.venues.rules import did_you_mean
 
@@ -59,21 +58,34 @@ class PoolReport:
     name : str
         "cross" (or with the settlement asset), or the key of an isolated position.
     positions : tuple of str
-    equity, margin_balance, maintenance_margin : float
+    notional, unrealized_pnl, initial_margin, maintenance_margin, equity, margin_balance : float
         In the account's currency.
+    available : float
+        Margin balance less initial margin, at least 0; an isolated pool lends nothing.
+    effective_leverage : float or None
+        Notional over margin balance; None if there is no positive balance.
+    collateral_utilization : float or None
+        Initial margin over the margin value of the pool's collateral; None without any.
     margin_ratio : float or None
         Maintenance over margin balance; None if there is no positive balance.
     liquidation_shocks : (float or None, float or None)
-        Common relative moves of all marks, down and up, that liquidate it.
+        Common relative moves of all marks, down and up, that liquidate it; 0 if it is below
+        maintenance already.
     status : {"ok", "below maintenance"}
     """
 
     name: str
     positions: tuple[str, ...]
+    notional: float
+    unrealized_pnl: float
+    initial_margin: float
+    maintenance_margin: float
     equity: float
     margin_balance: float
-    maintenance_margin: float
+    available: float
     margin_ratio: float | None
+    effective_leverage: float | None
+    collateral_utilization: float | None
     liquidation_shocks: tuple[float | None, float | None]
     status: str
 
@@ -193,7 +205,10 @@ class MarginReport:
 
     @cached_property
     def liquidation_shocks(self) -> tuple[float | None, float | None]:
-        """First common relative move of all marks, down and up, that liquidates a pool."""
+        """First common relative move of all marks, down and up, that liquidates a pool.
+
+        0 if one is below maintenance already.
+        """
         shocks = self.ledger.liquidation_shocks
         return _extreme(shocks.lower, np.fmax), _extreme(shocks.upper, np.fmin)
 
@@ -211,31 +226,46 @@ class MarginReport:
     @cached_property
     def status(self) -> str:
         """'below maintenance' if any pool is, else 'ok'."""
-        return "ok" if self._pool_stands.all() else "below maintenance"
+        return "ok" if not self.ledger.fallen.any() else "below maintenance"
 
     @cached_property
     def pools(self) -> tuple[PoolReport, ...]:
         """Every pool with positions."""
         partition, figures = self.ledger.partition, self.ledger.valuation
-        shocks = self.ledger.liquidation_shocks
+        shocks, fallen = self.ledger.liquidation_shocks, self.ledger.fallen
+        sums = {
+            name: partition.sum_by_pool(amounts)
+            for name, amounts in (
+                ("notional", figures.notional),
+                ("unrealized_pnl", figures.unrealized_pnl),
+                ("initial_margin", figures.initial),
+                ("maintenance_margin", figures.maintenance),
+            )
+        }
+        counted = count_as_margin(self.books.book, partition.wallet) * self._asset_prices
+        collateral = counted.sum(axis=-1)
+        names, members = self.books.pool_names(self.mode), self.books.pool_members(self.mode)
         found = []
-        for pool, name in enumerate(self.books.pool_names(self.mode)):
-            members = np.flatnonzero(partition.pool == pool)
-            required = float(figures.requirement[pool])
+        for pool, (name, inside) in enumerate(zip(names, members, strict=True)):
             balance = float(figures.margin_balance[pool])
+            of = {figure: float(amounts[pool]) for figure, amounts in sums.items()}
+            free = 0.0 if partition.own[pool] else max(0.0, balance - of["initial_margin"])
             found.append(
                 PoolReport(
                     name=name,
-                    positions=tuple(self.books.keys[member] for member in members),
+                    positions=tuple(self.books.keys[member] for member in inside),
+                    **of,
                     equity=float(figures.equity[pool]),
                     margin_balance=balance,
-                    maintenance_margin=required,
-                    margin_ratio=required / balance if balance > 0 else None,
+                    available=free,
+                    margin_ratio=_over(of["maintenance_margin"], balance),
+                    effective_leverage=_over(of["notional"], balance),
+                    collateral_utilization=_over(of["initial_margin"], float(collateral[pool])),
                     liquidation_shocks=(
                         _optional(shocks.lower[pool]),
                         _optional(shocks.upper[pool]),
                     ),
-                    status="ok" if self._pool_stands[pool] else "below maintenance",
+                    status="below maintenance" if fallen[pool] else "ok",
                 )
             )
         return tuple(found)
@@ -258,7 +288,9 @@ class MarginReport:
         if figure not in POSITION_FIGURES:
             raise KeyError(f"no figure {figure!r}{did_you_mean(figure, POSITION_FIGURES)}")
         if figure not in self._columns:
-            self._columns[figure] = self._column(figure)
+            column = self._column(figure)
+            column.setflags(write=False)  # a report does not change
+            self._columns[figure] = column
         return self._columns[figure]
 
     @cached_property
@@ -361,10 +393,10 @@ class MarginReport:
 
     def __repr__(self) -> str:
         shock = fmt.percent(self.liquidation_shock, sign=True)
+        end = f"liquidation at {shock} common move" if self.status == "ok" else self.status
         return (
             f"MarginReport({self.mode}: equity {fmt.amount(self.equity)} {self.currency},"
-            f" maintenance {fmt.amount(self.maintenance_margin)},"
-            f" liquidation at {shock} common move)"
+            f" maintenance {fmt.amount(self.maintenance_margin)}, {end})"
         )
 
     # -- parts ------------------------------------------------------------------------------
@@ -377,12 +409,6 @@ class MarginReport:
     def _idle_counted(self) -> float:
         counted = count_as_margin(self.books.book, self.ledger.partition.idle)
         return float((counted * self._asset_prices).sum())
-
-    @cached_property
-    def _pool_stands(self) -> Any:
-        figures = self.ledger.valuation
-        surplus = figures.margin_balance - figures.requirement
-        return stands(self.books.book, surplus) | ~self.ledger.partition.occupied
 
 
 class PositionReports(Mapping[str, "PositionReport"]):
@@ -450,6 +476,11 @@ class PositionReport:
         return self.report.books.pool_names(self.report.mode)[pool]
 
     @property
+    def in_pool(self) -> PoolReport:
+        """Report of that pool: equity, available, utilisation and the rest."""
+        return self.report.pools[int(self.report.ledger.partition.pool[self.index])]
+
+    @property
     def mark(self) -> float:
         """Present mark price."""
         return float(self.report.ledger.marks[self.report.books.book.symbol[self.index]])
@@ -486,7 +517,10 @@ class PositionReport:
 
     @property
     def liquidation_prices(self) -> tuple[float | None, float | None]:
-        """Prices of its symbol below and above the mark that liquidate its pool."""
+        """Prices of its symbol below and above the mark at which its pool is at its trigger.
+
+        They liquidate it; or, if it is below maintenance already, they bring it back above.
+        """
         triggers = self.report.ledger.liquidation_prices
         return _optional(triggers.lower[self.index]), _optional(triggers.upper[self.index])
 
@@ -514,7 +548,7 @@ class PositionReport:
     def status(self) -> str:
         """'ok' or 'below maintenance', of its pool."""
         pool = int(self.report.ledger.partition.pool[self.index])
-        return "ok" if self.report._pool_stands[pool] else "below maintenance"
+        return "ok" if not self.report.ledger.fallen[pool] else "below maintenance"
 
     @property
     def condition(self) -> str:
@@ -536,6 +570,10 @@ class PositionReport:
             f"PositionReport({self.key} {self.report.mode}: notional {fmt.amount(self.notional)},"
             f" liquidation price {fmt.price(self.liquidation_price)})"
         )
+
+
+def _over(part: float, whole: float) -> float | None:
+    return part / whole if whole > 0 else None
 
 
 def _optional(content: float) -> float | None:

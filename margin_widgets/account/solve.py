@@ -127,8 +127,11 @@ def _wallet_change(account: Account, symbol: str | None, marks: Floats) -> float
     pool = int(partition.pool[member])
     wanted = wallet_at_trigger(books.book, partition, marks, pool, asset)
     change = wanted - float(partition.wallet[pool, asset])
-    return change * account.asset_price(books.assets[asset])
+    return float(change * account.asset_price(books.assets[asset]))
 
 
 def _first_on(account: Account, symbol: str) -> int:
-    return next(n for n, row in enumerate(account.positions) if row.symbol == symbol)
+    for place, row in enumerate(account.positions):
+        if row.symbol == symbol:
+            return place
+    raise KeyError(f"symbol: no position in {symbol!r}")

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, fields, replace
+from types import MappingProxyType
 from typing import Any
 
 from margin_widgets.venues import RuleSet
+
+MAPPINGS = ("collateral", "marks", "prices", "haircuts")
 
 
 @dataclass(frozen=True)
 class PositionState:
     """Fields of one position; `id` follows it through edits and undo."""
 
-    id: str
+    id: str = field(compare=False)
     symbol: str
     quantity: float
     entry_price: float
@@ -29,7 +32,7 @@ class PositionState:
 
 @dataclass(frozen=True)
 class AccountState:
-    """Everything a person can edit."""
+    """Everything a person can edit; its mappings are read-only."""
 
     name: str
     venue: RuleSet
@@ -39,6 +42,17 @@ class AccountState:
     prices: Mapping[str, float]
     haircuts: Mapping[str, Any]
     order_margin: float
+
+    def __post_init__(self) -> None:
+        for name in MAPPINGS:
+            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle by plain parts: read-only mappings cannot be pickled themselves."""
+        parts = [getattr(self, one.name) for one in fields(self)]
+        return AccountState, tuple(
+            dict(part) if isinstance(part, MappingProxyType) else part for part in parts
+        )
 
     def replace(self, **changes: Any) -> AccountState:
         """Return a copy with some parts exchanged."""

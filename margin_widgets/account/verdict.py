@@ -94,6 +94,9 @@ def conditions(account: Account) -> str:
     report, books = account.cross, account.books
     book, partition = books.book, report.ledger.partition
     prices = report.ledger.liquidation_prices
+    below = np.array([pool.status != "ok" for pool in report.pools])
+    if below.all() and len(below):
+        return "Cross is below maintenance at these marks: it would be liquidated now."
     priced = ~(np.isnan(prices.lower) & np.isnan(prices.upper))
     others: dict[int, list[int]] = {}
     for pool in range(len(partition.wallet)):
@@ -281,8 +284,9 @@ def _what_isolated_does(course: _Course) -> Iterator[Piece]:
         yield f" and {len(rest)} more until ", None
         yield _number(course, rest[-1])
     *_, (u, terms) = course.pieces()
-    yield f" and {'keeps' if _all_gone(course) else 'has'} ", None
-    yield fmt.amount(_value(terms, u)), None
+    left = _value(terms, u)
+    word = "owes" if left < 0 else "keeps" if _all_gone(course) else "has"
+    yield f" and {word} {fmt.amount(abs(left))}", None
     open_still = len(course.track.trigger) - len(falls) - int(course.track.fallen.sum())
     if open_still:
         standing = "position" if open_still == 1 else "positions"
@@ -331,6 +335,11 @@ def _what_cross_does(course: _Course) -> Iterator[Piece]:
 
 
 def _who_leads(isolated: _Course, cross: _Course) -> Iterator[Piece]:
+    lent = -_value(isolated.track.idle, 1.0)
+    if lent > 0:
+        yield f"Isolated needs {fmt.amount(lent)} more collateral than there is:", None
+        yield " as it stands only cross can be had.", None
+        return
     spans = [span for span in _spans(isolated, cross) if span[0] != span[1]]
     if all(lead == 0 for _, _, lead in spans):
         yield "Both modes are worth the same all the way.", None
@@ -415,18 +424,17 @@ def _signs(terms: Floats, begin: float, end: float) -> Iterator[tuple[float, flo
 
 
 def _the_other_way(isolated: _Course, cross: _Course) -> Iterator[Piece]:
-    firsts = [
-        (abs(fall.u - 1.0), number, fall, course)
-        for number, course in enumerate((isolated, cross))
-        for fall in course.falls()[:1]
-    ]
-    if not firsts:
-        return
-    _, _, fall, course = min(firsts, key=lambda first: first[:2])
-    yield f" If they {('fall', 'rise')[course.side]}, the first to go is ", None
-    whole = course.mode == "cross" and course.whole(fall.pool)
-    keys = _listed(course.members(fall.pool))
-    yield ("the cross account" if whole else f"{course.mode} {keys}"), None
-    yield " at ", None
-    yield _number(course, fall)
-    yield ".", None
+    firsts = [(course, fall) for course in (isolated, cross) for fall in course.falls()[:1]]
+    for number, (course, fall) in enumerate(firsts):
+        opening = f" If they {('fall', 'rise')[course.side]}, "
+        yield (", " if number else opening), None
+        whole = course.mode == "cross" and course.whole(fall.pool)
+        keys = _listed(course.members(fall.pool))
+        first = "" if whole else " first" if len(course.falls()) > 1 else ""
+        yield (
+            f"{'the account in cross' if whole else f'{keys} in {course.mode}'} goes{first} at ",
+            None,
+        )
+        yield _number(course, fall)
+    if firsts:
+        yield ".", None

@@ -8,7 +8,12 @@ liquidation) and `solve` (the way back: what collateral puts a liquidation where
 """
 
 from margin_widgets.engine.book import Book, Schedule
-from margin_widgets.engine.ledger import Ledger, liquidation_prices
+from margin_widgets.engine.ledger import (
+    Ledger,
+    bankruptcy_prices,
+    liquidation_prices,
+    liquidation_shocks,
+)
 from margin_widgets.engine.liquidation import Triggers
 from margin_widgets.engine.partition import Partition, configured, cross, isolated
 from margin_widgets.engine.sweep import LiquidationEvent, Sweep, SweepSeries, sweep
@@ -25,10 +30,12 @@ __all__ = [
     "SweepSeries",
     "Triggers",
     "Valuation",
+    "bankruptcy_prices",
     "configured",
     "cross",
     "isolated",
     "liquidation_prices",
+    "liquidation_shocks",
     "mark_book",
     "sweep",
     "value",

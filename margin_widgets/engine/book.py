@@ -61,7 +61,7 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Book:
-    """One or many accounts' holdings. S symbols, N positions, A assets.
+    """An account's holdings. S symbols, N positions, A assets.
 
     Amounts are in the settlement asset of a contract (quote currency for linear, coin for
     inverse); every asset has a price in one valuation currency.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from margin_widgets.engine.book import Book, Floats, Ints
-from margin_widgets.engine.liquidation import Triggers, bankruptcy_along, triggers_along
+from margin_widgets.engine.book import Book, Bools, Floats, Ints
+from margin_widgets.engine.liquidation import Triggers, bankruptcy_along, stands, triggers_along
 from margin_widgets.engine.partition import Partition
 from margin_widgets.engine.ray import Ray, by_symbol, together
 from margin_widgets.engine.valuation import MarkedBook, Valuation, mark_book, value
@@ -44,6 +45,14 @@ class Ledger:
         return value(self.marked, self.partition)
 
     @cached_property
+    def fallen(self) -> Bools:
+        """Pools with positions that are below maintenance at the marks (P,)."""
+        figures, partition = self.valuation, self.partition
+        scale = partition.sum_by_pool(figures.notional) + np.abs(figures.margin_balance)
+        surplus = figures.margin_balance - figures.requirement
+        return partition.occupied & ~stands(self.book, surplus, scale)
+
+    @cached_property
     def _alone(self) -> bool:
         """Whether each pool is one position on collateral that stays: all moves are its own."""
         return bool(self.partition.own.all() and not np.any(self.book.asset_symbol >= 0))
@@ -75,7 +84,8 @@ class Ledger:
     def liquidation_prices(self) -> Triggers:
         """Price of each position's symbol, other marks unchanged, that liquidates its pool (N,).
 
-        Two legs of one symbol in a pool share their prices. NaN where no positive price does.
+        Two legs of one symbol in a pool share their prices. NaN where no positive price does. For
+        a pool below maintenance already, the prices at which it is back above.
         """
         factors, (_, line) = self._symbol_triggers, self._symbol_ray
         mark = self.marks[self.book.symbol]
@@ -89,8 +99,12 @@ class Ledger:
 
     @cached_property
     def liquidation_shocks(self) -> Triggers:
-        """Common relative moves of all marks that liquidate each pool (P,), e.g. -0.0909."""
-        return Triggers(self.common_triggers.lower - 1.0, self.common_triggers.upper - 1.0)
+        """Common relative moves of all marks that liquidate each pool (P,), e.g. -0.0909.
+
+        0 for a pool that is below maintenance already.
+        """
+        lower, upper = self.common_triggers.lower - 1.0, self.common_triggers.upper - 1.0
+        return Triggers(np.where(self.fallen, 0.0, lower), np.where(self.fallen, 0.0, upper))
 
     def symbol_terms(self, position: int, u: float) -> tuple[Floats, Floats]:
         """Terms (3,) of a position's pool at a factor u on its symbol: margin balance, requirement.
@@ -105,10 +119,34 @@ class Ledger:
 
 def liquidation_prices(book: Book, partition: Partition, marks: Floats) -> Triggers:
     """`Ledger.liquidation_prices` for marks with leading axes: (..., S) -> (..., N)."""
-    rows = np.asarray(marks, dtype=float).reshape(-1, np.shape(marks)[-1])
-    found = [Ledger(mark_book(book, row), partition).liquidation_prices for row in rows]
-    shape = (*np.shape(marks)[:-1], len(book.symbol))
+    return _over_rows(book, partition, marks, lambda ledger: ledger.liquidation_prices)
+
+
+def liquidation_shocks(book: Book, partition: Partition, marks: Floats) -> Triggers:
+    """`Ledger.liquidation_shocks` for marks with leading axes: (..., S) -> (..., P)."""
+    return _over_rows(book, partition, marks, lambda ledger: ledger.liquidation_shocks)
+
+
+def bankruptcy_prices(book: Book, partition: Partition, marks: Floats) -> Floats:
+    """`Ledger.bankruptcy_prices` for marks with leading axes: (..., S) -> (..., N)."""
+    both = _over_rows(
+        book,
+        partition,
+        marks,
+        lambda ledger: Triggers(ledger.bankruptcy_prices, ledger.bankruptcy_prices),
+    )
+    return both.lower
+
+
+def _over_rows(
+    book: Book, partition: Partition, marks: Floats, figure: Callable[[Ledger], Triggers]
+) -> Triggers:
+    """A figure at every set of marks."""
+    marks = np.asarray(marks, dtype=float)
+    rows = marks.reshape(-1, marks.shape[-1])
+    found = [figure(Ledger(mark_book(book, row), partition)) for row in rows]
+    leading = marks.shape[:-1]
     return Triggers(
-        np.array([one.lower for one in found]).reshape(shape),
-        np.array([one.upper for one in found]).reshape(shape),
+        np.array([one.lower for one in found]).reshape(*leading, -1),
+        np.array([one.upper for one in found]).reshape(*leading, -1),
     )

@@ -11,6 +11,8 @@ from margin_widgets.engine.partition import Partition
 from margin_widgets.engine.piecewise import positive_roots
 from margin_widgets.engine.ray import Ray
 
+_ROUNDING = 1e-13
+
 
 @dataclass(frozen=True)
 class Triggers:
@@ -28,9 +30,14 @@ class Triggers:
         return np.where(take_upper, self.upper, self.lower)
 
 
-def stands(book: Book, surplus: Floats) -> Bools:
-    """Whether pools with this margin balance less requirement stand, by the venue's trigger."""
-    return surplus > 0 if book.triggers_at_equality else surplus >= 0
+def stands(book: Book, surplus: Floats, scale: Floats) -> Bools:
+    """Whether pools with this margin balance less requirement stand, by the venue's trigger.
+
+    A surplus that is only the rounding of amounts of size `scale` is none: at its own liquidation
+    price a pool is exactly at its trigger.
+    """
+    level = np.where(np.abs(surplus) <= _ROUNDING * scale, 0.0, surplus)
+    return level > 0 if book.triggers_at_equality else level >= 0
 
 
 def triggers_along(ray: Ray, partition: Partition) -> Triggers:

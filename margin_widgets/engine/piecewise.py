@@ -18,7 +18,7 @@ from margin_widgets.engine.grouping import sum_by
 
 # A root this far from the present price says nothing about a market: it is the rounding of a
 # slope that cancels (a hedged pair, a fully funded long), so it counts as none.
-SMALLEST, LARGEST = 1e-9, 1e9
+SMALLEST, LARGEST = 1e-12, 1e12
 _EDGE = 1e-12
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import groupby
 
 import numpy as np
 
 from margin_widgets.engine.book import Book, Bools, Floats, Ints
 from margin_widgets.engine.grouping import sum_by
 from margin_widgets.engine.ledger import Ledger
-from margin_widgets.engine.liquidation import bankruptcy_along, stands, triggers_along
+from margin_widgets.engine.liquidation import bankruptcy_along, triggers_along
 from margin_widgets.engine.piecewise import evaluate
 from margin_widgets.engine.ray import Ray, together
 
@@ -76,13 +77,20 @@ class SweepSeries:
     track: Track
 
     @cached_property
+    def _reached(self) -> Bools:
+        """Which triggers lie on the grid (P, 2)."""
+        trigger = self.track.trigger
+        within: Bools = (trigger >= self.u[0]) & (trigger <= self.u[-1])
+        return within
+
+    @cached_property
     def _span(self) -> tuple[Ints, Ints]:
         """First point and end of the points at which each pool stands (P,)."""
         lower = np.nan_to_num(self.track.trigger[:, 0], nan=-np.inf)
         upper = np.nan_to_num(self.track.trigger[:, 1], nan=np.inf)
         # A trigger is on the grid twice: the entry nearer to 1 still stands.
-        begin = np.searchsorted(self.u, lower, side="right") - np.isin(lower, self.u)
-        end = np.searchsorted(self.u, upper, side="left") + np.isin(upper, self.u)
+        begin = np.searchsorted(self.u, lower, side="right") - self._reached[:, 0]
+        end = np.searchsorted(self.u, upper, side="left") + self._reached[:, 1]
         begin = np.where(self.track.fallen, end, begin)
         return begin.astype(np.intp), np.maximum(begin, end).astype(np.intp)
 
@@ -154,31 +162,34 @@ class SweepSeries:
         """Liquidations within the grid, nearest to the present first."""
         left, fee = self._left
         begin, end = self._span
+        trigger = self.track.trigger
         bankruptcy = bankruptcy_along(self.track.ray)
-        found = []
-        for pool, side in zip(*np.nonzero(np.isin(self.track.trigger, self.u)), strict=True):
-            u = float(self.track.trigger[pool, side])
-            held, back = float(left[pool, side]), float(self._returned[pool, side])
-            if self.track.fallen[pool]:
-                after = float(self.equity[np.searchsorted(self.u, 1.0)])
-                before = after + held - back
-            elif side == 0:
-                before, after = self.equity[begin[pool]], self.equity[begin[pool] - 1]
+        closed = [(int(p), int(side)) for p, side in zip(*np.nonzero(self._reached), strict=True)]
+        closed.sort(key=lambda at: (abs(trigger[at] - 1.0), at[1], at[0]))
+        found: list[LiquidationEvent] = []
+        for (u, side), at_once in groupby(closed, key=lambda at: (float(trigger[at]), at[1])):
+            pools = [pool for pool, _ in at_once]
+            taken = left[pools, side] - self._returned[pools, side]
+            if self.track.fallen[pools[0]]:
+                equity = float(self.equity[np.searchsorted(self.u, 1.0)] + taken.sum())
             else:
-                before, after = self.equity[end[pool] - 1], self.equity[end[pool]]
-            found.append(
-                LiquidationEvent(
-                    u=u,
-                    pool=int(pool),
-                    equity_before=float(before),
-                    equity_after=float(after),
-                    pool_equity=held,
-                    returned=back,
-                    fee=float(fee[pool, side]),
-                    bankruptcy_u=float(bankruptcy[pool]),
+                equity = float(self.equity[begin[pools[0]] if side == 0 else end[pools[0]] - 1])
+            # Pools that fall at the same price are closed one after the other.
+            for pool, loss in zip(pools, taken, strict=True):
+                before, equity = equity, equity - float(loss)
+                found.append(
+                    LiquidationEvent(
+                        u=u,
+                        pool=pool,
+                        equity_before=before,
+                        equity_after=equity,
+                        pool_equity=float(left[pool, side]),
+                        returned=float(self._returned[pool, side]),
+                        fee=float(fee[pool, side]),
+                        bankruptcy_u=float(bankruptcy[pool]),
+                    )
                 )
-            )
-        return tuple(sorted(found, key=lambda event: abs(event.u - 1.0)))
+        return tuple(found)
 
 
 @dataclass(frozen=True)
@@ -227,12 +238,19 @@ def sweep(
         if id(ledger) not in known:
             known[id(ledger)] = _track(ledger, symbol)
     tracks = [known[id(ledger)] for ledger in ledgers]
-    reached = np.concatenate([track.trigger.ravel() for track in tracks])
-    reached = np.unique(reached[(reached >= low) & (reached <= high)])
+    triggers = np.concatenate([track.trigger.ravel() for track in tracks])
+    low, high = _snapped(low, triggers), _snapped(high, triggers)
+    reached = np.unique(triggers[(triggers >= low) & (triggers <= high)])
     present = [1.0] if low <= 1.0 <= high else []
     even = np.setdiff1d(np.concatenate([np.linspace(low, high, points), present]), reached)
     u = np.sort(np.concatenate([even, reached, reached]))
     return Sweep(u, tuple(SweepSeries(u, track) for track in tracks))
+
+
+def _snapped(bound: float, triggers: Floats) -> float:
+    """The trigger that a bound of the range means, if it is one but for rounding."""
+    meant = triggers[np.abs(triggers - bound) <= 1e-12 * bound]
+    return float(meant[0]) if len(meant) else bound
 
 
 def _track(ledger: Ledger, symbol: int | None) -> Track:
@@ -245,7 +263,7 @@ def _track(ledger: Ledger, symbol: int | None) -> Track:
         ray = together(ledger.marked, partition, symbol)
         triggers = triggers_along(ray, partition)
         follows = book.asset_symbol == symbol
-    fallen = partition.occupied & ~stands(book, ray.surplus.at(1.0))
+    fallen = ledger.fallen
     pair = np.stack([triggers.lower, triggers.upper], axis=1)
     pair[fallen] = (1.0, np.nan)
     idle = partition.idle * ledger.marked.asset_prices

@@ -11,7 +11,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from margin_widgets.venues.rules import Contract, RuleError, RuleSet, did_you_mean
+from margin_widgets.venues.rules import Contract, RuleError, RuleSet, did_you_mean, real
 
 _FOLDER = resources.files("margin_widgets.venues") / "data"
 _AMOUNT_TOLERANCE = 1e-6
@@ -75,23 +75,15 @@ def from_mapping(document: Mapping[str, Any], *, where: str = "rules") -> RuleSe
     for key in document:
         if key not in known:
             raise RuleError(f"{where}: unknown field {key!r}{did_you_mean(key, known)}")
+    if "name" not in document:
+        raise RuleError(f"{where}: field 'name' is missing")
     parts: dict[str, Any] = dict(document)
+    tiers = parts.get("tiers")
     try:
-        for key in ("sources", "cannot_express", "not_modelled"):
-            parts[key] = tuple(parts.get(key, ()))
-        if "default_contract" in parts:
-            parts["default_contract"] = _contract("default_contract", parts["default_contract"])
-        parts["contracts"] = {
-            symbol: _contract(f"contracts of {symbol}", one)
-            for symbol, one in parts.get("contracts", {}).items()
-        }
-        parts["tiers"] = {
-            symbol: _tiers(symbol, rows) for symbol, rows in parts.get("tiers", {}).items()
-        }
+        if isinstance(tiers, Mapping):
+            parts["tiers"] = {symbol: _tiers(symbol, rows) for symbol, rows in tiers.items()}
         return RuleSet(**parts)
     except RuleError as error:
-        raise RuleError(f"{where}: {error}") from None
-    except (TypeError, AttributeError) as error:
         raise RuleError(f"{where}: {error}") from None
 
 
@@ -121,7 +113,7 @@ def to_mapping(rules: RuleSet) -> dict[str, Any]:
 
 def generic(
     *,
-    contracts: Mapping[str, Contract] | None = None,
+    contracts: Mapping[str, Contract | Mapping[str, Any]] | None = None,
     tiers: Mapping[str, Any] | None = None,
     haircuts: Mapping[str, Any] | None = None,
     currency: str = "USDT",
@@ -131,7 +123,7 @@ def generic(
 
     Parameters
     ----------
-    contracts : mapping of symbol to Contract, optional
+    contracts : mapping of symbol to Contract, or to a mapping of its fields; optional
         Symbols without one are linear and settle in `currency`.
     tiers : mapping of symbol to rate or (notional floor, maintenance rate) rows
     haircuts : mapping of asset to share or (amount floor, share) rows
@@ -159,22 +151,12 @@ def generic(
         **{
             **described,
             "currency": currency,
-            "contracts": contracts or {},
-            "tiers": tiers or {},
-            "haircuts": haircuts or {},
+            "contracts": {} if contracts is None else contracts,
+            "tiers": {} if tiers is None else tiers,
+            "haircuts": {} if haircuts is None else haircuts,
             **settings,
         }
     )
-
-
-def _contract(where: str, content: Mapping[str, Any]) -> Contract:
-    if not isinstance(content, Mapping):
-        raise RuleError(f"{where}: {content!r} is not an object of contract fields")
-    known = [one.name for one in fields(Contract)]
-    for key in content:
-        if key not in known:
-            raise RuleError(f"{where}: unknown field {key!r}{did_you_mean(key, known)}")
-    return Contract(**content)
 
 
 def _plain_contract(contract: Contract) -> dict[str, Any]:
@@ -185,19 +167,22 @@ def _plain_contract(contract: Contract) -> dict[str, Any]:
 
 def _tiers(symbol: str, rows: Any) -> Any:
     """Rows of a file: [floor, rate, max_leverage, maintenance_amount]; the amount is checked."""
-    if isinstance(rows, (int, float)):
-        return rows
+    if not isinstance(rows, (list, tuple)):
+        return rows  # a rate, or refused by the rule set
     kept: list[Any] = []
     amount, last = 0.0, (0.0, 0.0)
     for number, row in enumerate(rows, start=1):
         where = f"tiers of {symbol}, row {number}"
         if not isinstance(row, (list, tuple)) or not 2 <= len(row) <= 4:
             raise RuleError(f"{where}: {row!r} is not [floor, rate, max_leverage, amount]")
-        if any(not isinstance(cell, (int, float)) and cell is not None for cell in row):
+        try:
+            floor, rate, *rest = (None if cell is None else real(cell) for cell in row)
+        except TypeError:
+            floor = rate = None
+        if floor is None or rate is None:
             raise RuleError(f"{where}: {row!r} holds something that is not a number")
-        floor, rate = float(row[0]), float(row[1])
         amount += floor * (rate - last[1]) if kept else 0.0
-        stated = row[3] if len(row) == 4 else None
+        stated = rest[1] if len(row) == 4 else None
         if stated is not None and not math.isclose(
             stated, amount, rel_tol=_AMOUNT_TOLERANCE, abs_tol=_AMOUNT_TOLERANCE
         ):

@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
+from datetime import date
+from decimal import Decimal
 from difflib import get_close_matches
 from functools import lru_cache
+from html import escape
 from itertools import pairwise
+from numbers import Real
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 DOLLARS = ("USD", "USDT", "USDC", "FDUSD", "BUSD", "TUSD", "DAI")
 """Currencies taken as worth one another where no price says otherwise."""
+
+
+SMALLEST, LARGEST = 1e-15, 1e15
+"""Beyond these no amount is meant: a double no longer resolves cents, or products vanish."""
+
+CHANGED = "+changed"
+"""What the version of a rule set ends in once a part of it was exchanged."""
+
+
+_UNIFIED = re.compile(r"(?P<base>\w+)/(?P<quote>\w+)(:\w+)?(-\d+)?$")
+"""Symbols as ccxt unifies them: BTC/USDT:USDT-261225."""
 
 
 class RuleError(ValueError):
@@ -55,7 +71,7 @@ class Contract:
     Examples
     --------
     >>> Contract(kind="inverse", multiplier=100, base="BTC", settle="BTC").multiplier
-    100
+    100.0
     """
 
     kind: Literal["linear", "inverse"] = "linear"
@@ -69,9 +85,20 @@ class Contract:
     def __post_init__(self) -> None:
         if self.kind not in ("linear", "inverse"):
             raise RuleError(f"contract kind: {self.kind!r} is not one of 'linear', 'inverse'")
-        _require_positive("contract multiplier", self.multiplier)
+        object.__setattr__(self, "multiplier", _size("contract multiplier", self.multiplier))
         if self.tick is not None:
-            _require_positive("contract tick", self.tick)
+            object.__setattr__(self, "tick", _size("contract tick", self.tick))
+        for name in ("base", "quote", "settle"):
+            if getattr(self, name) is not None:
+                _require_text(f"contract {name}", getattr(self, name))
+        if self.expiry is not None:
+            _require_text("contract expiry", self.expiry)
+            try:
+                date.fromisoformat(self.expiry)
+            except ValueError:
+                raise RuleError(
+                    f"contract expiry: {self.expiry!r} is not an ISO date such as '2026-12-25'"
+                ) from None
 
     def completed(self, symbol: str, currency: str) -> Contract:
         """Return the contract with base, quote and settle filled in."""
@@ -157,18 +184,30 @@ class RuleSet:
         _require_choice("trigger", self.trigger, ("<=", "<"))
         _require_choice("cross_pool", self.cross_pool, ("account", "settlement"))
         _require_choice("residual", self.residual, ("kept", "returned"))
-        for name in ("taker_fee", "liquidation_fee"):
-            _require_share(name, getattr(self, name))
+        for name in ("name", "title", "version", "date", "margin_ratio_name"):
+            _require_text(name, getattr(self, name), empty=True)
+        _require_text("currency", self.currency)
+        for name in ("known_symbols_only", "closing_fee_in_maintenance"):
+            if not isinstance(getattr(self, name), bool):
+                raise RuleError(f"{name}: {getattr(self, name)!r} must be True or False")
+        checked: dict[str, Any] = {
+            name: _share(name, getattr(self, name)) for name in ("taker_fee", "liquidation_fee")
+        }
         for name in ("sources", "cannot_express", "not_modelled"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))
+            checked[name] = _texts(name, getattr(self, name))
+        checked["default_contract"] = as_contract("default_contract", self.default_contract)
+        for name in ("tiers", "haircuts", "contracts"):
+            _require_mapping(name, getattr(self, name))
         tiers = {symbol: tier_table(symbol, rows) for symbol, rows in self.tiers.items()}
         haircuts = {asset: haircut_bands(asset, rows) for asset, rows in self.haircuts.items()}
         contracts = {
-            symbol: contract.completed(symbol, self.currency)
-            for symbol, contract in self.contracts.items()
+            symbol: as_contract(f"contracts of {symbol}", one).completed(symbol, self.currency)
+            for symbol, one in self.contracts.items()
         }
         for name, mapping in (("tiers", tiers), ("haircuts", haircuts), ("contracts", contracts)):
-            object.__setattr__(self, name, MappingProxyType(mapping))
+            checked[name] = MappingProxyType(mapping)
+        for name, part in checked.items():
+            object.__setattr__(self, name, part)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle by plain parts: read-only mappings cannot be pickled themselves."""
@@ -187,6 +226,8 @@ class RuleSet:
     def replace(self, **parts: Any) -> RuleSet:
         """Return these rules with some parts exchanged.
 
+        Unless a name or version is given too, the version says that the rules were changed.
+
         Raises
         ------
         TypeError
@@ -197,8 +238,8 @@ class RuleSet:
         Examples
         --------
         >>> from margin_widgets import venues
-        >>> venues.get("binance-usdm").replace(taker_fee=0.0004).taker_fee
-        0.0004
+        >>> venues.get("binance-usdm").replace(taker_fee=0.0004).version
+        '1+changed'
         """
         known = [one.name for one in fields(self)]
         for name in parts:
@@ -206,7 +247,10 @@ class RuleSet:
                 raise TypeError(
                     f"RuleSet.replace: unknown part {name!r}{did_you_mean(name, known)}"
                 )
-        return RuleSet(**{**self._parts(), **parts})
+        replaced = RuleSet(**{**self._parts(), **parts})
+        if replaced == self or {"name", "version"} & set(parts) or self.version.endswith(CHANGED):
+            return replaced
+        return replace(replaced, version=self.version + CHANGED)
 
     def contract(self, symbol: str) -> Contract:
         """Contract of a symbol, complete with its currencies."""
@@ -251,6 +295,30 @@ class RuleSet:
         """Name, version and date, as printed beside results."""
         return " · ".join(part for part in (self.name, f"v{self.version}", self.date) if part)
 
+    def __repr__(self) -> str:
+        dated = f", {self.date}" if self.date else ""
+        symbols = f"{len(self.tiers)} symbol{'' if len(self.tiers) == 1 else 's'}"
+        return f"RuleSet({self.name!r}, version {self.version!r}{dated}; {symbols})"
+
+    def _repr_html_(self) -> str:
+        rows = {
+            "rules": self.title or self.name,
+            "version": self.label,
+            "currency": self.currency,
+            "symbols": f"{len(self.tiers):,}",
+            "maintenance at": self.maintenance_at,
+            "taker fee": f"{self.taker_fee:.4%}",
+            "liquidated when": f"margin balance {self.trigger} maintenance",
+            "cross pool": self.cross_pool,
+            "sources": ", ".join(self.sources),
+        }
+        cells = "".join(
+            f'<tr><th style="text-align:left">{name}</th>'
+            f'<td style="text-align:left">{escape(text)}</td></tr>'
+            for name, text in rows.items()
+        )
+        return f"<table>{cells}</table>"
+
 
 def tier_table(symbol: str, rows: float | Iterable[Any]) -> TierTable:
     """Check tier rows: floors from 0 upward, rates within 0 and 1 that never fall.
@@ -260,13 +328,12 @@ def tier_table(symbol: str, rows: float | Iterable[Any]) -> TierTable:
     RuleError
         Naming the symbol, the row (counted from 1) and the value.
     """
-    if isinstance(rows, (int, float)):
-        rows = [(0.0, rows)]
     table: list[Tier] = []
-    for number, row in enumerate(rows, start=1):
+    for number, row in enumerate(_rows(f"tiers of {symbol}", rows), start=1):
         where = f"tiers of {symbol}, row {number}"
         try:
-            tier = Tier(*(None if cell is None else float(cell) for cell in row))  # type: ignore[arg-type]
+            floor, rate, *most = row
+            tier = Tier(real(floor), real(rate), *(None if x is None else real(x) for x in most))
         except (TypeError, ValueError):
             raise RuleError(f"{where}: {row!r} is not (floor, rate[, max_leverage])") from None
         if not math.isfinite(tier.floor) or not math.isfinite(tier.rate):
@@ -291,13 +358,11 @@ def tier_table(symbol: str, rows: float | Iterable[Any]) -> TierTable:
 
 def haircut_bands(asset: str, rows: float | Iterable[Any]) -> Bands:
     """Check haircut bands: (amount floor, share) rows, floors from 0 upward, rising shares."""
-    if isinstance(rows, (int, float)):
-        rows = [(0.0, rows)]
     bands: list[tuple[float, float]] = []
-    for number, row in enumerate(rows, start=1):
+    for number, row in enumerate(_rows(f"haircuts of {asset}", rows), start=1):
         where = f"haircuts of {asset}, row {number}"
         try:
-            floor, share = (float(cell) for cell in row)
+            floor, share = (real(cell) for cell in row)
         except (TypeError, ValueError):
             raise RuleError(f"{where}: {row!r} is not (floor, share)") from None
         if not bands and floor != 0:
@@ -312,6 +377,38 @@ def haircut_bands(asset: str, rows: float | Iterable[Any]) -> Bands:
     if not bands:
         raise RuleError(f"haircuts of {asset}: no rows")
     return tuple(bands)
+
+
+def as_contract(where: str, content: object) -> Contract:
+    """Check a contract, given as such or as a mapping of its fields."""
+    if isinstance(content, Contract):
+        return content
+    if not isinstance(content, Mapping):
+        raise RuleError(f"{where}: {content!r} is not a Contract, nor a mapping of its fields")
+    known = [one.name for one in fields(Contract)]
+    for key in content:
+        if key not in known:
+            raise RuleError(f"{where}: unknown field {key!r}{did_you_mean(str(key), known)}")
+    return Contract(**content)
+
+
+def real(content: object) -> float:
+    """Float of any real number, infinite if it is too large for one.
+
+    Raises
+    ------
+    TypeError
+        If it is not a number; text and truth values are not.
+    """
+    if isinstance(content, bool) or not isinstance(content, (Real, Decimal)):
+        raise TypeError(f"{content!r} is not a number")
+    number: Any = content
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf if number > 0 else -math.inf
+    except ValueError:  # a signalling NaN
+        return math.nan
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
@@ -330,6 +427,9 @@ def _rebuild(parts: dict[str, Any]) -> RuleSet:
 
 
 def _suffix_currency(symbol: str, currency: str) -> str:
+    unified = _UNIFIED.match(symbol)
+    if unified:
+        return unified["quote"]
     stem = symbol.split("_", maxsplit=1)[0].split("-", maxsplit=1)[0]
     for candidate in (currency, *DOLLARS[1:], DOLLARS[0]):
         if stem.endswith(candidate) and stem != candidate:
@@ -338,18 +438,63 @@ def _suffix_currency(symbol: str, currency: str) -> str:
 
 
 def _prefix(symbol: str, quote: str) -> str:
+    unified = _UNIFIED.match(symbol)
+    if unified:
+        return unified["base"]
     stem = symbol.split("_", maxsplit=1)[0].split("-", maxsplit=1)[0]
     return stem[: -len(quote)] if stem.endswith(quote) and stem != quote else stem
 
 
-def _require_positive(name: str, number: object) -> None:
-    if not isinstance(number, (int, float)) or not math.isfinite(number) or number <= 0:
-        raise RuleError(f"{name}: {number!r} must be a finite number > 0")
+def _rows(where: str, rows: object) -> Iterable[Any]:
+    """Rows of a table; a number is the rate of its only row."""
+    try:
+        return [(0.0, real(rows))]
+    except TypeError:
+        pass
+    if isinstance(rows, (str, bytes, bool, Mapping)) or not isinstance(rows, Iterable):
+        raise RuleError(f"{where}: {rows!r} is neither a rate nor rows of (floor, rate)")
+    return rows
 
 
-def _require_share(name: str, number: object) -> None:
-    if not isinstance(number, (int, float)) or not 0 <= number < 1:
-        raise RuleError(f"{name}: {number!r} must be within 0 and 1")
+def _size(name: str, content: object) -> float:
+    try:
+        number = real(content)
+    except TypeError:
+        number = math.nan
+    if not SMALLEST <= number <= LARGEST:
+        raise RuleError(f"{name}: {content!r} must be a number > 0, from 1e-15 to 1e15")
+    return number
+
+
+def _share(name: str, content: object) -> float:
+    try:
+        number = real(content)
+    except TypeError:
+        number = math.nan
+    if not 0 <= number < 1:
+        raise RuleError(f"{name}: {content!r} must be a number within 0 and 1")
+    return number
+
+
+def _texts(name: str, content: object) -> tuple[str, ...]:
+    if isinstance(content, str) or not isinstance(content, Iterable):
+        raise RuleError(f"{name}: {content!r} must be several texts, such as ({content!r},)")
+    texts = tuple(content)
+    for one in texts:
+        _require_text(name, one, empty=True)
+    return texts
+
+
+def _require_text(name: str, content: object, *, empty: bool = False) -> None:
+    if not isinstance(content, str) or not (empty or content.strip()):
+        raise RuleError(f"{name}: {content!r} must be a text{'' if empty else ', not empty'}")
+
+
+def _require_mapping(name: str, content: object) -> None:
+    if not isinstance(content, Mapping):
+        raise RuleError(f"{name}: {content!r} must be a mapping of names")
+    for key in content:
+        _require_text(f"{name}, key", key)
 
 
 def _require_choice(name: str, choice: object, choices: tuple[str, ...]) -> None:

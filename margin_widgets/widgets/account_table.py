@@ -140,7 +140,11 @@ class AccountTable(Part):
             else:
                 self._assign(row, field, text)
         except REFUSALS as error:
-            self._refuse(row, field, text, reason(error))
+            message = reason(error)
+            if row == DRAFT and self._draft is not None:  # at the field it is about
+                field = next((one for one in self._draft if one in message.split(":")[0]), field)
+                text = self._draft[field]
+            self._refuse(row, field, text, message)
             return
         self._forget(row, field)
         if self.account.revision == revision:  # what was typed means what was there before
@@ -166,6 +170,7 @@ class AccountTable(Part):
     def _act(self, action: str, row: str) -> None:
         if action in ("add", "duplicate"):
             self._draft = self._begin(row if action == "duplicate" else "")
+            self.table.errors = [one for one in self.table.errors if one["row"] != DRAFT]
             self.update()
             self.table.selected = DRAFT
             place = {"row": DRAFT, "field": self.first_field}

@@ -87,7 +87,7 @@ def _card(report: MarginReport) -> str:
         ),
         (
             "First liquidation" if isolated else "Liquidation",
-            shock_text(report.liquidation_shock),
+            "now" if report.status != "ok" else shock_text(report.liquidation_shock),
             "liquidation_shock",
         ),
     )
@@ -111,8 +111,9 @@ def _card(report: MarginReport) -> str:
 
 def _account_meter(report: MarginReport) -> str:
     balance = report.margin_balance
-    initial = report.initial_margin / balance if balance > 0 else 1.0
-    maintenance = report.maintenance_margin / balance if balance > 0 else 1.0
+    full = 1.0 if report.maintenance_margin > 0 else 0.0  # nothing held against something required
+    initial = report.initial_margin / balance if balance > 0 else full
+    maintenance = report.maintenance_margin / balance if balance > 0 else full
     label = (
         f"initial margin {fmt.percent(initial, 0)}, maintenance {fmt.percent(maintenance, 1)}"
         " of the margin balance"

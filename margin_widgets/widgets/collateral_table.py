@@ -71,10 +71,12 @@ class CollateralTable(AccountTable):
         book = books.book
         prices = book.asset_prices(books.marks)
         counted = count_as_margin(book, book.wallet) * prices
+        currency = self.account.currency
         rows = []
         for asset, amount in self.account.collateral.items():
             place = books.assets.index(asset)
-            fixed = asset in self.account.prices
+            fixed = asset in self.account.prices or asset == currency
+            price = f"{self.account.prices[asset]:.15g}" if asset in self.account.prices else ""
             share = book.haircuts.steps[place]
             bands = np.count_nonzero(share) > 1
             rows.append(
@@ -90,7 +92,7 @@ class CollateralTable(AccountTable):
                     "raw": {
                         "asset": asset,
                         "amount": f"{amount:.15g}",
-                        "price": f"{self.account.prices[asset]:.15g}" if fixed else "",
+                        **({} if asset == currency else {"price": price}),
                         "haircut": "" if bands else f"{100 * float(share.sum()):.10g}",
                     },
                     "classes": {} if fixed else {"price": "mw-auto"},
@@ -113,12 +115,15 @@ class CollateralTable(AccountTable):
             name = text.strip()
             if name != asset and name in account.collateral:
                 raise ValueError(f"asset: {name!r} is listed already")
-            account.collateral = {
-                name if one == asset else one: held for one, held in account.collateral.items()
-            }
+            with account.edit():
+                for held in ("collateral", "prices", "haircuts"):
+                    content = getattr(account, held)
+                    setattr(
+                        account, held, {name if a == asset else a: x for a, x in content.items()}
+                    )
 
     def _begin(self, row: str) -> dict[str, str]:
-        return {"asset": "", "amount": ""}
+        return {"asset": "", "amount": "", "price": ""}
 
     def _missing(self, draft: dict[str, str]) -> bool:
         return not (draft["asset"] and draft["amount"])
@@ -127,7 +132,10 @@ class CollateralTable(AccountTable):
         asset = draft["asset"]
         if asset in self.account.collateral:
             raise ValueError(f"asset: {asset!r} is listed already")
-        self.account.collateral[asset] = parse_number("amount", draft["amount"])
+        with self.account.edit():
+            if draft["price"]:
+                self.account.prices[asset] = parse_number("price", draft["price"])
+            self.account.collateral[asset] = parse_number("amount", draft["amount"])
 
     def _delete(self, row: str) -> None:
         del self.account.collateral[row]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +43,16 @@ Series = tuple[list[float], list[float]]
 
 LABELS_AT_MOST = 8
 IN_THE_WAY = 60.0
+OVER_ANOTHER = 290.0
+# Markers nearer to each other than this many pixels, across and down, share a label.
+TOGETHER_PX = (5.0, 22.0)
+JUMP_PX = 16.0
+BEYOND = "a liquidation at or beyond the present mark would close the position at once"
+BELOW_ZERO = (
+    "below zero: paid by the insurance fund or others",
+    "below zero: paid by others",
+    "below zero",
+)
 WORDS = {
     0: ("equal until something is liquidated", "equal"),
     1: ("cross ahead",),
@@ -53,6 +63,7 @@ WORDS = {
 GUIDES = {
     "cross ahead": "var(--mw-guide-cross-ahead, transparent)",
     "isolated ahead": "var(--mw-guide-isolated-ahead, transparent)",
+    "below zero": "var(--mw-guide-below-zero, transparent)",
     "zero": "var(--mw-guide-zero, #5F6368)",
     "entry": "var(--mw-guide-entry, #80868B)",
     "floor": "var(--mw-guide-floor, #80868B)",
@@ -92,6 +103,8 @@ class EquityPlot(Plot):
         Equity; NaN separates both sides of a liquidation.
     liquidations : bqplot.Scatter
         LIQ markers of both modes at (trigger, equity before).
+    trials : bqplot.Scatter
+        While a LIQ marker is dragged: where all of them would be.
     handle : bqplot.Scatter
         The handle of the mark.
     show_configured : bool
@@ -120,18 +133,22 @@ class EquityPlot(Plot):
     # ------------------------------------------------------------ marks
 
     def _marks(self) -> tuple[list[Any], list[Any]]:
-        tints = [CROSS, ISOLATED] + [CLEAR] * (len(GUIDES) - 2)
+        tints = [CROSS, ISOLATED, STEM] + [CLEAR] * (len(GUIDES) - 3)
         self.guides = self._lines(
             list(GUIDES.values()),
             fill="inside",
             fill_colors=tints,
-            fill_opacities=[0.09, 0.09] + [0.0] * (len(GUIDES) - 2),
+            fill_opacities=[0.09, 0.09, 0.12] + [0.0] * (len(GUIDES) - 3),
         )
         self.stem = self._lines([STEM], stroke_width=1.2)
         self.configured_line = self._lines([CONFIGURED], line_style="dash_dotted", visible=False)
         self.cross_line = self._lines([CROSS], stroke_width=2.4)
         self.isolated_line = self._lines([ISOLATED], stroke_width=2.4, line_style="dashed")
-        self.liquidations = self._draggable(marker="cross", default_size=90, stroke_width=0.0)
+        cross: dict[str, Any] = {"marker": "cross", "default_size": 90, "stroke_width": 0.0}
+        self.liquidations = self._draggable(**cross)
+        self.trials = Scatter(
+            x=[0.0], y=[0.0], scales=self.scales, visible=False, interactions={}, **cross
+        )
         self.handle = self._draggable(
             marker="circle", default_size=110, stroke_width=2.0, stroke=HANDLE, apply_clip=False
         )
@@ -144,7 +161,7 @@ class EquityPlot(Plot):
         self.handle.on_drag_end(self._guard(self._on_handle_end))
         self.y_axis.label = f"account equity ({self.account.currency})"
         lines = [self.guides, self.stem, self.configured_line, self.cross_line, self.isolated_line]
-        return lines, [self.liquidations, self.handle]
+        return lines, [self.trials, self.liquidations, self.handle]
 
     def _guard(self, handler: Callable[[Any], None]) -> Callable[[Any, Any], None]:
         receive = guarded(handler, self._tell)
@@ -180,12 +197,17 @@ class EquityPlot(Plot):
         self._preview.cancel()
         self._fit_y(curve)
         self._draw_curves(curve)
-        _, low, high = self._range
-        bottom, top = float(self._y.min), float(self._y.max)
         self._draw_stem(curve.mark)
+        self._markers = self._draw_around(curve)
+        self._draw_markers()
+        self.caption = describe(self.account, curve)
+
+    def _draw_around(self, curve: Curve) -> list[Marker]:
+        """Guides and labels of a curve; returns its LIQ markers."""
+        _, low, high = self._range
+        y = float(self._y.min), float(self._y.max)
         regions = lead_regions(curve)
-        self._draw_guides(curve, regions, (bottom, top))
-        self._markers = [
+        markers = [
             Marker(mode, color, event)
             for mode, color, series in (
                 ("cross", CROSS, curve.cross),
@@ -194,21 +216,24 @@ class EquityPlot(Plot):
             for event in series.events
             if low <= event.x <= high
         ]
-        self._draw_markers()
-        self._put_labels(self._labels(curve, regions, (low, high), (bottom, top)))
-        self.caption = describe(self.account, curve)
+        self._draw_guides(curve, regions, y)
+        self._put_labels(self._labels(curve, regions, markers, (low, high), y))
+        return markers
 
     def _fit_y(self, curve: Curve) -> None:
-        values = np.concatenate([curve.cross.equity, curve.isolated.equity])
+        jumps = [
+            value
+            for event in (*curve.cross.events, *curve.isolated.events)
+            for value in (event.equity_before, event.equity_after)
+        ]
+        values = np.concatenate([curve.cross.equity, curve.isolated.equity, jumps])
         low, high = min(0.0, float(values.min())), max(0.0, float(values.max()))
         if high - low <= 0:
             high = low + 1.0
-        old = (self._y.min, self._y.max)
-        fits = old[0] <= low and high <= old[1] and (high - low) > 0.6 * (old[1] - old[0])
-        if not fits:
-            # Room above the curve for the words of the regions.
-            old = nice_range(low, high + 0.04 * (high - low))
-        self._set_domain(*old)
+        # Room above the curve for the words of the regions, and below for the handle.
+        room = high - low
+        low = low - 0.06 * room if low < 0 else low
+        self._set_domain(*nice_range(low, high + 0.04 * room))
 
     def _draw_curves(self, curve: Curve) -> None:
         for line, series in (
@@ -241,7 +266,9 @@ class EquityPlot(Plot):
             if region.lead:
                 a, b = region.low, region.high
                 name = "cross ahead" if region.lead > 0 else "isolated ahead"
-                add(name, [a, a, b, b], [bottom, top, top, bottom])
+                add(name, [a, a, b, b], [max(bottom, 0.0), top, top, max(bottom, 0.0)])
+        if bottom < 0:
+            add("below zero", [x0, x0, x1, x1], [bottom, 0.0, 0.0, bottom])
         add("zero", [x0, x1], [0.0, 0.0])
         for entry in self._entries():
             add("entry", [entry, entry], [bottom, top])
@@ -263,42 +290,75 @@ class EquityPlot(Plot):
         return [p.entry_price for p in self.account.positions if p.symbol == self.symbol]
 
     def _draw_markers(self) -> None:
-        x = np.array([marker.event.x for marker in self._markers])
-        y = np.array([marker.event.equity_before for marker in self._markers])
-        if len(x):
+        assign(self.liquidations, visible=bool(self._markers))
+        if self._markers:
             assign(self.liquidations, colors=[marker.color for marker in self._markers])
-        assign(self.liquidations, visible=bool(len(x)))
-        if len(x):
-            self._pin(self.liquidations, x, y)
+            self._pin(self.liquidations, *_places(self._markers))
+
+    def _show_trials(self, markers: list[Marker] | None) -> None:
+        """Put other LIQ markers over our own, which fade; None for the end of a drag."""
+        if markers:
+            x, y = _places(markers)
+            assign(self.trials, colors=[marker.color for marker in markers], x=x, y=y)
+        assign(self.trials, visible=bool(markers))
+        faded = [0.35 if marker is self._dragged else 0.0 for marker in self._markers]
+        assign(self.liquidations, opacities=np.array(faded if markers is not None else [1.0]))
 
     def _labels(
         self,
         curve: Curve,
         regions: list[Region],
+        markers: list[Marker],
         x: tuple[float, float],
         y: tuple[float, float],
     ) -> list[Placed]:
         lines = [(curve.x, series.equity) for series in (curve.cross, curve.isolated)]
+        guides = [(np.array(a), np.array(b)) for a, b in (_maintenance(curve), _floor(curve)) if a]
         top = y[1] - 10 / LabelPlacer.HEIGHT * (y[1] - y[0])
-        nearest = sorted(self._markers, key=lambda marker: abs(marker.event.x - curve.mark))
+        across, down = x[1] - x[0], (y[1] - y[0]) / LabelPlacer.HEIGHT
+        short_of = any(marker.event.pool_equity < 0 for marker in markers)
         placed = []
-        for frames in FRAMES:
-            placer = LabelPlacer(frames, x, y, lines)
-            for marker in self._markers:
+        for frames, (narrowest, _) in FRAMES.items():
+            placer = LabelPlacer(frames, x, y, lines, guides)
+            for marker in markers:
                 placer.take(marker.event.x, marker.event.equity_before)
             placer.take(curve.mark, y[0], 16.0)
             for region in regions:
                 words = WORDS[region.lead]
-                share = (region.high - region.low) / (x[1] - x[0])
+                share = (region.high - region.low) / across
                 fitting = next((word for word in words if placer.fits(word, share)), None)
                 if fitting is not None:
                     placer.place(region.low, top, fitting, "word", reach=0)
-            for marker in nearest[:LABELS_AT_MOST]:
-                event = marker.event
-                text = f"LIQ {name(self.account, event)} {self._at(event.x)}"
-                placer.place(event.x, event.equity_before, text, marker.mode)
+            near = TOGETHER_PX[0] * across / narrowest, TOGETHER_PX[1] * down
+            # Cross comes first: its marker is never without a name.
+            for group in _groups(markers, curve.mark, near)[:LABELS_AT_MOST]:
+                event, mode = group[0].event, group[0].mode
+                who = name(self.account, event)
+                if len(group) > 1:
+                    who = f"{sum(len(one.event.positions) for one in group)} positions"
+                where = "now" if event.x == curve.mark else self._at(event.x)
+                placer.place(
+                    event.x,
+                    event.equity_before,
+                    f"LIQ {who} {where}",
+                    mode,
+                    reach=6 if mode == "cross" else 4,
+                    at_most=1e4 if mode == "cross" else OVER_ANOTHER,
+                    away_from=curve.mark if event.x != curve.mark else None,
+                )
+            if y[0] < -LabelPlacer.LINE * down:
+                words = BELOW_ZERO if short_of else BELOW_ZERO[-1:]
+                word = next((word for word in words if placer.fits(word, 1.0)), "")
+                placer.place(x[0], -0.6 * LabelPlacer.LINE * down, word, "word", reach=2)
             for end, value, text, tone in _line_names(curve):
                 placer.place(end, value, text, tone, reach=1, at_most=IN_THE_WAY)
+            for marker in markers:
+                event = marker.event
+                change = event.equity_after - event.equity_before
+                if abs(change) >= JUMP_PX * down:
+                    middle = event.equity_before + change / 2
+                    text = _jump(self.account, event)
+                    placer.place(event.x, middle, text, marker.mode, reach=1, at_most=IN_THE_WAY)
             placed += placer.placed
         return placed
 
@@ -326,6 +386,7 @@ class EquityPlot(Plot):
                 account.marks = {symbol: mark * (1 + x) for symbol, mark in moved}
 
         self._commit(edit if x != self.present else None)
+        self._say_if_held(content, x)
 
     def _clamped(self, x: float) -> float:
         """The dragged x inside the frame, on a round value no finer than a pixel."""
@@ -334,6 +395,12 @@ class EquityPlot(Plot):
         digits = math.floor(math.log10((high - low) / 1000))
         x = round(min(max(x, low + inset), high - inset), -digits)
         return float(f"{x:.12g}")
+
+    def _say_if_held(self, content: Any, x: float) -> None:
+        """Say so where the pointer had left the frame."""
+        if not float(self._x.min) <= content["point"]["x"] <= float(self._x.max):
+            held = f"held at the edge of the picture: {self._at(x)}"
+            self.message = f"{self.message}; {held}" if self.message else held
 
     def _released(self, content: Any) -> float:
         self._preview.cancel()
@@ -355,18 +422,24 @@ class EquityPlot(Plot):
     def _on_marker_end(self, content: Any) -> None:
         marker, self._dragged = self._dragged, None
         x = self._released(content)
+        self._show_trials(None)
         if marker is None:
             self._commit(None)
             return
+        edit: Callable[[Account], None] | None = None
         try:
             edit = self._solved(marker, x)
+            self._trial(marker, edit)
         except REFUSALS as error:
             edit, self.message = None, reason(error)
         self._commit(edit)
+        self._say_if_held(content, x)
 
     def _solved(self, marker: Marker, x: float) -> Callable[[Account], None]:
         """The edit that puts the marker's liquidation at x; ValueError where none does."""
-        account, symbol = self.account, self.symbol
+        account, symbol, present = self.account, self.symbol, self.present
+        if x == present or (marker.event.x - present) * (x - present) < 0:
+            raise ValueError(BEYOND)
         if marker.mode == "isolated":
             key = marker.event.positions[0]
             target = x if symbol is not None else self._mark_of(key) * (1 + x)
@@ -383,6 +456,16 @@ class EquityPlot(Plot):
             else solve.wallet_for_liquidation(account, symbol, x)
         )
         return lambda edited: solve.apply_wallet_change(edited, change, member)
+
+    def _trial(self, marker: Marker, edit: Callable[[Account], None]) -> tuple[Account, Curve]:
+        """The account as edited, and its curve; ValueError if the pool could not stand."""
+        account = self.account.copy()
+        edit(account)
+        curve = self.sweep(account)
+        events = curve.cross.events if marker.mode == "cross" else curve.isolated.events
+        if any(one.pool == marker.event.pool and one.x == curve.mark for one in events):
+            raise ValueError(BEYOND)
+        return account, curve
 
     def _mark_of(self, key: str) -> float:
         return self.account.mark(self.account.positions[key].symbol)
@@ -410,6 +493,8 @@ class EquityPlot(Plot):
             curve = self.sweep(self.account, marks=x)
             self._draw_curves(curve)
             assign(self.stem, x=np.full(2, curve.mark))
+            self._markers = self._draw_around(curve)
+            self._draw_markers()
             return
         if not self._dragging:
             return
@@ -420,14 +505,13 @@ class EquityPlot(Plot):
         if self._dragged is None:
             return
         try:
-            edit = self._solved(self._dragged, x)
-            trial = self.account.copy()
-            edit(trial)
+            trial, curve = self._trial(self._dragged, self._solved(self._dragged, x))
         except REFUSALS as error:
             self.message = reason(error)
             return
         self.message = ""
-        self._draw_curves(self.sweep(trial))
+        self._draw_curves(curve)
+        self._show_trials(self._draw_around(curve))
         self.caption = f"{self._wanted(self._dragged, trial, x)} Release to apply."
 
     def _reading(self, curve: Curve, x: float) -> str:
@@ -509,6 +593,40 @@ def lead_regions(curve: Curve) -> list[Region]:
         else:
             regions.append(Region(start, end, leads))
     return regions
+
+
+def _places(markers: list[Marker]) -> tuple[Floats, Floats]:
+    x = np.array([marker.event.x for marker in markers])
+    return x, np.array([marker.event.equity_before for marker in markers])
+
+
+def _groups(markers: list[Marker], mark: float, near: tuple[float, float]) -> list[list[Marker]]:
+    """Markers that share a label: those of cross one by one, then isolated from the mark on."""
+    groups = [[marker] for marker in markers if marker.mode == "cross"]
+    alone = [marker for marker in markers if marker.mode == "isolated"]
+    last: Marker | None = None
+    for marker in sorted(alone, key=lambda one: (one.event.x < mark, abs(one.event.x - mark))):
+        if (
+            last is not None
+            and abs(marker.event.x - groups[-1][0].event.x) <= near[0]
+            and abs(marker.event.equity_before - last.event.equity_before) <= near[1]
+        ):
+            groups[-1].append(marker)
+        else:
+            groups.append([marker])
+        last = marker
+    # Two names still have room, and say more than a number.
+    parts = [part for one in groups for part in ([one] if len(one) > 2 else [[m] for m in one])]
+    return sorted(parts, key=lambda one: (one[0].mode, abs(one[0].event.x - mark)))
+
+
+def _jump(account: Account, event: LiquidationEvent) -> str:
+    """What a jump costs or spares the account, and where it goes to or comes from."""
+    if event.pool_equity < 0:
+        return f"{amount(-event.pool_equity)} paid by others"
+    if account.venue.residual == "kept":
+        return f"{amount(event.pool_equity)} to the insurance fund"
+    return f"fee {amount(event.fee)}"
 
 
 def _line_names(curve: Curve) -> list[tuple[float, float, str, str]]:
@@ -623,17 +741,45 @@ def _moved(account: Account, symbol: str | None) -> str:
 def _fate(account: Account, curve: Curve, mode: str, events: tuple[LiquidationEvent, ...]) -> str:
     if not events:
         return f"{mode} is not liquidated in this range"
+    few = len(events) <= 2
     losses = [
         f"{name(account, e)} at "
         + (at(account, curve.symbol, e.x) if e.x != curve.mark else "the present marks")
+        + (f" ({_left([e])})" if few else "")
         for e in events[:3]
     ]
     if len(events) > 3:
         losses.append(f"{len(events) - 3} more")
     listed = " and ".join([", ".join(losses[:-1]), losses[-1]] if len(losses) > 1 else losses)
-    one_way = len({event.x < curve.mark for event in events}) == 1
-    kept = f" and keeps {amount(events[-1].equity_after)}" if mode == "isolated" and one_way else ""
-    return f"{mode} loses {'the ' if mode == 'cross' else ''}{listed}{kept}"
+    in_all = "" if few else f" (in all {_left(events)})"
+    rest = _rest(account, curve, mode, events)
+    return f"{mode} loses {'the ' if mode == 'cross' else ''}{listed}{in_all}{rest}"
+
+
+def _left(events: Sequence[LiquidationEvent]) -> str:
+    """What the pools held when they were closed; where the money goes is told once for all."""
+    held = sum(event.pool_equity for event in events if event.pool_equity >= 0)
+    short_of = sum(-event.pool_equity for event in events if event.pool_equity < 0)
+    texts = [f"{amount(held)} left"] if held or not short_of else []
+    if short_of:
+        texts.append(f"{amount(short_of)} short, paid by others")
+    return ", ".join(texts)
+
+
+def _rest(account: Account, curve: Curve, mode: str, events: tuple[LiquidationEvent, ...]) -> str:
+    """What the mode has after the last of its liquidations, and whether that is the end of it."""
+    after = events[-1].equity_after
+    both_ways = any(e.x < curve.mark for e in events) and any(e.x > curve.mark for e in events)
+    if both_ways or (mode == "cross" and abs(after) < 0.005):
+        return ""
+    open_still = len(account.positions) - sum(len(event.positions) for event in events)
+    if open_still:
+        count = f"{open_still} position{'s' if open_still > 1 else ''}"
+        return f" and has {amount(after)} there with {count} still open"
+    if after < 0:
+        return f" and owes {amount(-after)} (margin lent beyond the wallet)"
+    moves = (curve.isolated if mode == "isolated" else curve.cross).series.track.idle[1:].any()
+    return f" and {'has' if moves else 'keeps'} {amount(after)}{' there' if moves else ''}"
 
 
 def _never(account: Account, symbol: str) -> bool:

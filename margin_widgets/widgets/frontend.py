@@ -70,3 +70,4 @@ class Marks(anywidget.AnyWidget):
     rows: Any = List(help="symbol, text, value, low, high, step, selected").tag(sync=True)
     errors: Any = List(help="refused edits: symbol, text, message").tag(sync=True)
     label = Unicode("Mark prices", help="accessible name").tag(sync=True)
+    placeholder = Unicode("", help="shown without rows").tag(sync=True)

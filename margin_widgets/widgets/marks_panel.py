@@ -42,7 +42,7 @@ class MarksPanel(Part):
         self.selection = selection or Selection()
         self.preview = preview
         self._ranges: dict[str, tuple[float, float]] = {}
-        self.marks = Marks()
+        self.marks = Marks(placeholder="No marks: they appear with positions.")
         super().__init__([Styled(html='<h3 class="mw-heading">Marks</h3>'), self.marks])
         self.add_class("mw-panel")
         self.marks.on_msg(guarded(self._receive, self._tell))
@@ -56,8 +56,9 @@ class MarksPanel(Part):
         key = self.selection.key
         chosen = account.positions[key].symbol if key in account.positions else ""
         rows = []
-        for symbol, contract, mark in zip(
-            books.symbols, books.contracts, books.marks.tolist(), strict=True
+        used = {*books.book.symbol.tolist(), *books.book.asset_symbol.tolist()}
+        for number, (symbol, contract, mark) in enumerate(
+            zip(books.symbols, books.contracts, books.marks.tolist(), strict=True)
         ):
             low, high = self._range(symbol, mark)
             rows.append(
@@ -69,6 +70,7 @@ class MarksPanel(Part):
                     "high": high,
                     "step": contract.tick or nice_step(high - low, 1000) / 10,
                     "selected": symbol == chosen,
+                    "note": "" if number in used else "no position",
                 }
             )
         errors = [one for one in self.marks.errors if one["symbol"] in books.symbols]

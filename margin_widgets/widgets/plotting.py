@@ -11,7 +11,7 @@ import asyncio
 import html
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,7 @@ from margin_widgets.account.curve import default_range
 from margin_widgets.account.formatting import percent, plain
 from margin_widgets.widgets.editing import guarded
 from margin_widgets.widgets.frontend import Html, Styled
-from margin_widgets.widgets.lifetime import Part
+from margin_widgets.widgets.lifetime import Part, close_inside
 from margin_widgets.widgets.selection import Selection
 
 if TYPE_CHECKING:
@@ -44,13 +44,18 @@ STEM = "var(--mw-plot-stem, #80868B)"
 CLEAR = "transparent"
 
 HEIGHT = 330
-MARGIN = {"top": 14, "bottom": 48, "left": 66, "right": 24}
+# Around the frame, as a CSS margin: margins of bqplot's own would make the width of a figure that
+# is not on display negative, which the browser reports as errors.
+MARGIN = {"top": 24, "bottom": 48, "left": 66, "right": 24}
 FONT_PX = 11
 # Python does not know how wide the figure is on screen. Labels are placed twice, for the frames of
 # narrow and of wide figures, and the style sheet shows those that belong to the present width.
 FRAMES = {"narrow": (250.0, 400.0), "wide": (430.0, 760.0)}
-NARROW = FRAMES["narrow"][0]
 BUTTONS_AT_MOST = 4
+# Frames in which ticks side by side have room, and in which they are told to be crowded: there
+# the style sheet hides every other one.
+TICKS_PX, CROWDED_PX = 250.0, 200.0
+RANGES_KEPT = 50
 
 
 def text_px(text: str) -> float:
@@ -113,23 +118,37 @@ def move(value: float) -> str:
     r"""A tick of the axis of a common move.
 
     >>> move(-0.2), move(0.0), move(0.025)
-    ('−20\xa0%', '0\xa0%', '+2.50\xa0%')
+    ('−20\xa0%', '0\xa0%', '+2.5\xa0%')
     """
-    digits = 0 if abs(value * 100 - round(value * 100)) < 1e-9 else 2
+    hundredths = abs(value) * 100
+    digits = next((n for n in (0, 1) if abs(hundredths - round(hundredths, n)) < 1e-9), 2)
     return percent(value, digits, sign=True)
 
 
-def ticks(axis: Axis, low: float, high: float, text: Callable[[float], str]) -> None:
-    """Put round ticks with our own number format on an axis."""
-    values = nice_ticks(low, high)
-    widest = max((text_px(text(value)) for value in values), default=0.0)
-    if axis.side == "bottom" and (len(values) - 1) * (widest + 5) > NARROW:
-        values = nice_ticks(low, high, 4)
-    labels = {_javascript_number(value): text(value) for value in values}
-    if axis.tick_labels != labels:
-        with axis.hold_sync():
-            axis.tick_values = np.asarray(values)
-            axis.tick_labels = labels
+def side_by_side(low: float, high: float, text: Callable[[float], str]) -> tuple[list[float], bool]:
+    """Round values whose labels have room side by side, and whether they are crowded."""
+    for most in (6, 5, 4, 3):
+        values = nice_ticks(low, high, most)
+        widest = 6 + max((text_px(text(value)) for value in values), default=0.0)
+        apart = (values[1] - values[0]) / (high - low) if len(values) > 1 else 1.0
+        if widest <= apart * TICKS_PX:
+            break
+    return values, widest > apart * CROWDED_PX
+
+
+def tick_style(below: float, crowded: bool) -> dict[str, str]:
+    """Style of the ticks of an x axis, some pixels further below."""
+    return {"transform": f"translateY({below}px)", "--mw-crowded": "yes" if crowded else "no"}
+
+
+def put_ticks(axis: Axis, labels: Mapping[float, str]) -> None:
+    """Put ticks with our own labels on an axis."""
+    texts = {_javascript_number(value): text for value, text in labels.items()}
+    # The labels go first and alone: new values start a transition in the browser that holds on to
+    # the labels it finds.
+    if axis.tick_labels != texts:
+        axis.tick_labels = texts
+    assign(axis, tick_values=np.array(list(labels)))
 
 
 def _javascript_number(value: float) -> str:
@@ -269,8 +288,8 @@ class LabelPlacer:
     width : {"narrow", "wide"}
     x_range, y_range : (float, float)
         Domain of the frame.
-    lines : list of (x, y)
-        Polylines that labels should rather not cover.
+    lines, guides : list of (x, y)
+        Polylines that labels should rather not cover, guides less so.
     """
 
     GAP = 9.0
@@ -283,26 +302,31 @@ class LabelPlacer:
         x_range: tuple[float, float],
         y_range: tuple[float, float],
         lines: Sequence[tuple[Floats, Floats]] = (),
+        guides: Sequence[tuple[Floats, Floats]] = (),
     ) -> None:
         self._width = width
         self._frames = FRAMES[width]
         self._x0, self._dx = x_range[0], x_range[1] - x_range[0]
         self._y0, self._dy = y_range[0], y_range[1] - y_range[0]
         self._taken: list[list[_Box]] = [[] for _ in self._frames]
-        points = [self._sampled(x, y) for x, y in lines]
-        self._cover = np.concatenate(points, axis=1) if points else np.empty((2, 0))
+        points = [self._sampled(x, y, 5.0) for x, y in lines]
+        points += [self._sampled(x, y, 1.5) for x, y in guides]
+        self._cover = np.concatenate(points, axis=1) if points else np.empty((3, 0))
         self.placed: list[Placed] = []
 
     def _at(self, x: float, y: float) -> tuple[float, float]:
         return (x - self._x0) / self._dx, (y - self._y0) / self._dy * self.HEIGHT
 
-    def _sampled(self, x: Floats, y: Floats) -> Floats:
+    def _sampled(self, x: Floats, y: Floats, weight: float) -> Floats:
+        """Points of a polyline some pixels apart: share of the width, height in pixels, weight."""
         known = np.isfinite(y)
         if not known.any():
-            return np.empty((2, 0))
-        grid = np.linspace(0.0, 1.0, 80)
+            return np.empty((3, 0))
         u, v = (x[known] - self._x0) / self._dx, (y[known] - self._y0) / self._dy * self.HEIGHT
-        return np.vstack([grid, np.interp(grid, u, v)])
+        steps = np.hypot(np.diff(u) * self._frames[0], np.diff(v))
+        length = np.concatenate([[0.0], np.cumsum(steps)])
+        at = np.linspace(0.0, length[-1], int(min(length[-1] / 4, 500)) + 2)
+        return np.vstack([np.interp(at, length, u), np.interp(at, length, v), at * 0 + weight])
 
     def fits(self, text: str, share: float) -> bool:
         """Whether a text has room in that share of the narrowest frame."""
@@ -323,10 +347,12 @@ class LabelPlacer:
         *,
         reach: int = 6,
         at_most: float = 1e4,
+        away_from: float | None = None,
     ) -> None:
         """Put a label in the least bad place near (x, y); nowhere if all leave the frame.
 
-        A label that had better be missing than in the way is given a lower `at_most`. `tone` is
+        A label that had better be missing than in the way is given a lower `at_most`; one that
+        belongs on the far side of another x is told to keep `away_from` it. `tone` is
         ``"cross"``, ``"isolated"`` or ``"word"``: with the width it names the variable that
         colours the label, and hides it at other widths.
         """
@@ -342,7 +368,9 @@ class LabelPlacer:
         size = text_px(text)
         cost = np.empty((len(row), 2))
         for column, right in enumerate((True, False)):
-            cost[:, column] = 6.0 * np.abs(shift)
+            cost[:, column] = 14.0 * np.abs(shift)
+            if away_from is not None and right == (away_from > x):
+                cost[:, column] += 20.0
             for frame, taken in zip(self._frames, self._taken, strict=True):
                 left = u * frame + (self.GAP if right else -self.GAP - size)
                 if left < 0 or left + size > frame:
@@ -369,9 +397,10 @@ class LabelPlacer:
         if beside:
             bottom, top = np.array(beside).T[2:]
             cost += 300.0 * ((low < top) & (bottom < high)).sum(axis=1)
-        x, y = self._cover[0] * frame, self._cover[1]
-        y = y[(x > left - 2) & (x < right + 2)]
-        cost += 6.0 * ((y > low - 1) & (y < high + 1)).sum(axis=1)
+        x, y, weight = self._cover
+        under = (x * frame > left - 2) & (x * frame < right + 2)
+        y, weight = y[under], weight[under]
+        cost += ((y > low - 1) & (y < high + 1)) @ weight
         return cost
 
 
@@ -409,31 +438,39 @@ class Plot(Part):
         self.selection = Selection() if selection is None else selection
         self.curve: Curve | None = None
         self._range = ("", 0.0, 1.0)
+        self._ranges: dict[tuple[str, float, float], tuple[float, float]] = {}
         self._domain = ("", 0.0, 1.0, 0.0, 1.0)
-        self._closed = False
+        self._shown = self._closed = False
         self._switch = Styled(label="Horizontal axis")
         self._caption_box = Html()
         self._message_box = Html(live=True, layout=Layout(display="none"))
         self._x, self._y = (LinearScale(min=0.0, max=1.0, allow_padding=False) for _ in range(2))
         self.x_axis, self.y_axis = Axis(scale=self._x), Axis(scale=self._y, side="left")
+        self.percent_axis = Axis(scale=self._x, side="top", grid_lines="none", visible=False)
         self.y_axis.label_offset = "54px"
         # Below the handle of the mark.
-        self.x_axis.tick_style = {"transform": "translateY(5px)"}
+        self.x_axis.tick_style = tick_style(5, False)
         self.x_axis.label_offset = "36px"
         self._labels_right = self._label_mark("start", LabelPlacer.GAP)
         self._labels_left = self._label_mark("end", -LabelPlacer.GAP)
         lines, handles = self._marks()
         self.figure = Figure(
-            axes=[self.x_axis, self.y_axis],
+            axes=[self.x_axis, self.y_axis, self.percent_axis],
             marks=[*lines, self._labels_right, self._labels_left, *handles],
-            fig_margin=dict(MARGIN),
+            fig_margin=dict.fromkeys(MARGIN, 0),
             padding_x=0.0,
             padding_y=0.0,
             animation_duration=0,
             display_toolbar=False,
-            layout=Layout(width="auto", height=f"{HEIGHT}px", min_width="0", overflow="hidden"),
+            layout=Layout(
+                width="auto",
+                height=f"{LabelPlacer.HEIGHT:.0f}px",
+                min_width="0",
+                margin=" ".join(f"{MARGIN[side]}px" for side in ("top", "right", "bottom", "left")),
+                overflow="visible",
+            ),
         )
-        super().__init__([self._switch, self.figure, self._message_box, self._caption_box])
+        super().__init__([self._switch, self._message_box, self._caption_box])
         self.add_class(f"mw-{kind}-plot")
         self.add_class("mw-panel")
         self.figure.add_class("mw-plot")
@@ -513,8 +550,15 @@ class Plot(Part):
         else:
             self.curve = None
             self.caption = "Add a position to see both modes."
-        assign(self.figure.layout, display=None if symbols else "none")
+        self._show_figure(bool(symbols))
         assign(self._switch, html=_switch(symbols, self.view) if symbols else "")
+
+    def _show_figure(self, shown: bool) -> None:
+        """Have the figure on the page only while there is something to draw."""
+        if shown != self._shown:
+            self._shown = shown
+            below = [self._message_box, self._caption_box]
+            self.children = [self._switch, *([self.figure] if shown else []), *below]
 
     def _on_switch(self, content: Any) -> None:
         if content.get("type") == "action" and content.get("action") == "axis":
@@ -537,7 +581,7 @@ class Plot(Part):
 
     def _on_message(self, change: Any) -> None:
         text = html.escape(change.new)
-        self._message_box.html = f'<p class="mw-error" role="status">{text}</p>' if text else ""
+        self._message_box.html = f'<p class="mw-error">{text}</p>' if text else ""
         self._message_box.layout.display = None if text else "none"
 
     def _tell(self, message: str) -> None:
@@ -564,8 +608,15 @@ class Plot(Part):
 
     def _fetch(self) -> Curve:
         fresh = default_range(self.account.books, self.symbol)
-        if not self._still_fits(*fresh):
+        known = self._ranges.pop((self.view, *fresh), None)
+        if known is not None:
+            # An account seen before looks as it did: after a drag and undo as before the drag.
+            self._range = (self.view, *known)
+        elif not self._still_fits(*fresh):
             self._range = (self.view, *fresh)
+        self._ranges[self.view, *fresh] = self._range[1:]
+        if len(self._ranges) > RANGES_KEPT:
+            del self._ranges[next(iter(self._ranges))]
         return self.sweep(self.account)
 
     def _still_fits(self, fresh_low: float, fresh_high: float) -> bool:
@@ -583,25 +634,41 @@ class Plot(Part):
 
     def _set_domain(self, y_low: float, y_high: float) -> None:
         _, low, high = self._range
+        self._put_percents(low, high)
         domain = (*self._range, y_low, y_high)
         if domain == self._domain:
             return
         self._domain = domain
         assign(self._x, min=low, max=high)
         assign(self._y, min=y_low, max=y_high)
-        ticks(self.y_axis, y_low, y_high, self._y_text)
-        ticks(self.x_axis, low, high, move if self.symbol is None else short)
+        put_ticks(self.y_axis, {value: self._y_text(value) for value in nice_ticks(y_low, y_high)})
+        text = move if self.symbol is None else short
+        values, crowded = side_by_side(low, high, text)
+        assign(self.x_axis, tick_style=tick_style(5, crowded))
+        put_ticks(self.x_axis, {value: text(value) for value in values})
         label = (
             "common move of all marks" if self.symbol is None else f"mark price of {self.symbol}"
         )
         assign(self.x_axis, label=label)
 
+    def _put_percents(self, low: float, high: float) -> None:
+        """Say above the frame how far from the mark a price is."""
+        if self.symbol is not None:
+            mark = self.present
+            moves, crowded = side_by_side(low / mark - 1, high / mark - 1, move)
+            assign(self.percent_axis, tick_style=tick_style(0, crowded))
+            put_ticks(self.percent_axis, {float(f"{mark * (1 + m):.12g}"): move(m) for m in moves})
+        assign(self.percent_axis, visible=self.symbol is not None)
+
     # Leaving nothing behind.
 
-    def close(self) -> None:
-        """Free every widget of the plot and stop following the account."""
+    def unfollow(self) -> None:
+        """Stop observing; a figure that is not on the page is freed here, as no box holds it."""
+        super().unfollow()
+        if not self._closed and not self._shown:
+            close_inside(self.figure)
+            self.figure.close()
         self._closed = True
-        super().close()
 
 
 def _switch(symbols: list[str], view: str) -> str:

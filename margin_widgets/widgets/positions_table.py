@@ -41,14 +41,13 @@ COLUMNS: tuple[dict[str, Any], ...] = (
     {"field": "symbol", "kind": "text", "align": "left"},
     {"field": "quantity", "kind": "number"},
     {"field": "entry_price", "kind": "number"},
-    {"field": "leverage", "kind": "number", "hide_below": 400},
-    {"field": "margin", "kind": "number", "hide_below": 520},
+    {"field": "leverage", "kind": "number"},
+    {"field": "margin", "kind": "number", "hide_below": 440},
     {
         "field": "margin_mode",
         "kind": "choice",
         "choices": list(MARGIN_MODES),
         "align": "left",
-        "hide_below": 440,
     },
     {"field": "isolated", "kind": "readonly", "explain": True},
     {"field": "cross", "kind": "readonly", "explain": True},
@@ -115,7 +114,7 @@ class PositionsTable(AccountTable):
                         "quantity": fmt.plain(row.quantity),
                         "entry_price": fmt.plain(row.entry_price),
                         "leverage": f"{fmt.plain(row.leverage)}×",
-                        "margin": fmt.plain(float(books.book.margin[number]), 2),
+                        "margin": fmt.plain(float(f"{books.book.margin[number]:.6g}")),
                         "margin_mode": row.margin_mode,
                         **liquidation,
                     },
@@ -135,26 +134,35 @@ class PositionsTable(AccountTable):
             self.table.selected = shown
 
     def _take_selection(self, change: Any) -> None:
-        if change["new"] and change["new"] != DRAFT and change["new"] in self.account.positions:
-            self.selection.key = self.account.positions[change["new"]].key
+        position = self.account.positions.by_id(change["new"])
+        if position is not None:
+            self.selection.key = position.key
 
     # -- edits ----------------------------------------------------------------------------------
 
+    def _position(self, row: str) -> Position:
+        position = self.account.positions.by_id(row)
+        if position is None:
+            raise KeyError("this position is no longer in the account")
+        return position
+
     def _assign(self, row: str, field: str, text: str) -> None:
-        _assign(self.account.positions[row], field, text)
+        _assign(self._position(row), field, text)
 
     def _explain(self, row: str, field: str) -> None:
-        key = self.account.positions[row].key
+        key = self._position(row).key
         self.selection.key = key
         self.selection.explain = f"{field}.positions.{key}.liquidation_price"
 
     def _delete(self, row: str) -> None:
-        self.account.positions.remove(row)
+        self.account.positions.remove(self._position(row))
 
     def _begin(self, row: str) -> dict[str, str]:
         fields = dict.fromkeys(EDITABLE, "") | {"leverage": "10", "margin_mode": "cross"}
         if row:
-            fields |= self.account.positions[row].to_dict()
+            copied = self._position(row).to_dict()
+            # A symbol holds one leg a side, so the copy is the other leg: a hedge.
+            fields |= copied | {"quantity": -copied["quantity"]}
         return {field: _raw(content) for field, content in fields.items()}
 
     def _missing(self, draft: dict[str, str]) -> bool:
@@ -172,10 +180,14 @@ class PositionsTable(AccountTable):
         if not block:
             return
         header = [_field_named(cell) for cell in block[0]]
-        if all(header):
+        if sum(map(bool, header)) >= 2:
+            unknown = [cell for cell, known in zip(block[0], header, strict=True) if not known]
+            if unknown:
+                hint = did_you_mean(unknown[0], TITLES.values())
+                raise ValueError(f"paste: unknown column {unknown[0]!r}{hint}")
             self._paste_positions([str(one) for one in header], block[1:], first=2)
         elif len(block[0]) >= 3 and not _is_number(block[0][0]):
-            self._paste_positions(list(EDITABLE[: len(block[0])]), block, first=1)
+            self._paste_positions(list(EDITABLE), block, first=1)
         else:
             self._paste_cells(row, field, block)
 
@@ -185,17 +197,25 @@ class PositionsTable(AccountTable):
             if needed not in fields:
                 raise ValueError(f"paste: no column {TITLES[needed]!r}")
         problems = []
+        seen: dict[str, int] = {}
         with self.account.edit():
             for number, cells in enumerate(lines, start=first):
+                if len(cells) > len(fields):
+                    problems.append(f"row {number}: {len(cells)} cells, {len(fields)} columns")
+                    continue
                 given = {name: cell for name, cell in zip(fields, cells, strict=False) if cell}
                 try:
-                    self._paste_one(given)
+                    key = self._paste_one(given)
+                    if key in seen:
+                        raise ValueError(f"{key} stands in row {seen[key]} already")
+                    seen[key] = number
                 except REFUSALS as error:
                     problems.append(f"row {number}: {reason(error)}")
             if problems:
                 raise ValueError(f"paste: nothing was changed; {'; '.join(problems)}")
 
-    def _paste_one(self, given: dict[str, str]) -> None:
+    def _paste_one(self, given: dict[str, str]) -> str:
+        """Take in one pasted position; return the leg it is."""
         if "symbol" not in given or "quantity" not in given:
             raise ValueError(f"symbol and quantity are needed, found {', '.join(given.values())!r}")
         side = "long" if parse_number("quantity", given["quantity"]) > 0 else "short"
@@ -208,12 +228,15 @@ class PositionsTable(AccountTable):
             if "entry_price" not in given and given["symbol"] in self.account.marks:
                 given = {**given, "entry_price": _raw(self.account.marks[given["symbol"]])}
             self.account.positions.append(_position(given))
+        return key
 
     def _paste_cells(self, row: str, field: str, block: list[list[str]]) -> None:
         """Pasted values fill cells down and right of where they were pasted; all or nothing."""
         rows = [one.id for one in self.account.positions]
         start = rows.index(row) if row in rows else 0
-        column = EDITABLE.index(field) if field in EDITABLE else 0
+        if field not in EDITABLE:
+            raise ValueError(f"paste: {TITLES.get(field, field)!r} is computed, not typed")
+        column = EDITABLE.index(field)
         if start + len(block) > len(rows):
             raise ValueError(
                 f"paste: {len(block)} rows do not fit into the {len(rows) - start} from here;"
@@ -222,7 +245,9 @@ class PositionsTable(AccountTable):
         problems = []
         with self.account.edit():
             for number, cells in enumerate(block, start=1):
-                position = self.account.positions[rows[start + number - 1]]
+                position = self._position(rows[start + number - 1])
+                if len(cells) > len(EDITABLE) - column:
+                    problems.append(f"row {number}: {len(cells)} cells do not fit from here")
                 for name, cell in zip(EDITABLE[column:], cells, strict=False):
                     try:
                         _assign(position, name, cell)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from bqplot import Scatter
 from traitlets import Bool
 
 from margin_widgets.account.formatting import percent
+from margin_widgets.widgets.equity_plot import IN_THE_WAY, name
 from margin_widgets.widgets.plotting import (
     CLEAR,
     CROSS,
@@ -25,7 +27,7 @@ from margin_widgets.widgets.plotting import (
 from margin_widgets.widgets.selection import Selection
 
 if TYPE_CHECKING:
-    from margin_widgets.account import Account, Curve
+    from margin_widgets.account import Account, Curve, LiquidationEvent
 
 CEILING = 1.5
 GUIDES = {
@@ -79,8 +81,19 @@ class RatioPlot(Plot):
         self.stem = self._lines([STEM], stroke_width=1.2)
         self.cross_line = self._lines([CROSS], stroke_width=2.4)
         self.isolated_line = self._lines([ISOLATED], stroke_width=2.4, line_style="dashed")
+        self.ends = Scatter(
+            x=[0.0],
+            y=[0.0],
+            scales=self.scales,
+            marker="cross",
+            default_size=50,
+            stroke_width=0.0,
+            visible=False,
+            interactions={},
+        )
         self.y_axis.label = "maintenance ÷ margin balance"
-        return [self.guides, self.stem, self.cross_line, self.isolated_line], []
+        lines = [self.guides, self.stem, self.cross_line, self.isolated_line, self.ends]
+        return lines, []
 
     def _y_text(self, value: float) -> str:
         return percent(value, 0)
@@ -108,11 +121,28 @@ class RatioPlot(Plot):
         xs, ys = rows([band, ([low, high], [1.0, 1.0])], (low, 1.0))
         assign(self.guides, x=xs, y=ys)
         assign(self.stem, x=np.full(2, curve.mark), y=np.array([0.0, CEILING]))
-        self._put_labels(self._words(curve, (low, high), drawn))
+        ends = [
+            (mode, color, event)
+            for mode, color, series in (
+                ("cross", CROSS, curve.cross),
+                ("isolated", ISOLATED, curve.isolated),
+            )
+            for event in series.events
+            if event.x != curve.mark
+        ]
+        if ends:
+            x = np.array([event.x for _, _, event in ends])
+            assign(self.ends, x=x, y=np.ones(len(x)), colors=[color for _, color, _ in ends])
+        assign(self.ends, visible=bool(ends))
+        self._put_labels(self._words(curve, (low, high), drawn, [(e[0], e[2]) for e in ends]))
         self.caption = self._sentence()
 
     def _words(
-        self, curve: Curve, x: tuple[float, float], drawn: list[tuple[Floats, Floats]]
+        self,
+        curve: Curve,
+        x: tuple[float, float],
+        drawn: list[tuple[Floats, Floats]],
+        ends: list[tuple[str, LiquidationEvent]],
     ) -> list[Placed]:
         placed = []
         for frames in FRAMES:
@@ -124,13 +154,37 @@ class RatioPlot(Plot):
                 if len(over):
                     nearest = over[np.argmin(np.abs(curve.x[over] - curve.mark))]
                     placer.place(float(curve.x[nearest]), 1.42, f"≫ {percent(CEILING, 0)}", tone)
+            for _, event in ends:
+                placer.take(event.x, 1.0)
+            named: set[str] = set()
+            for mode, event in sorted(ends, key=lambda end: (end[0], abs(end[1].x - curve.mark))):
+                # Next to its trigger the pool that is closed there is the highest one. The first
+                # of a mode names the line, the others have a name where there is room.
+                placer.place(
+                    event.x,
+                    0.88,
+                    mode if mode == "cross" else f"{mode} {name(self.account, event)}",
+                    mode,
+                    reach=9 if mode not in named else 4,
+                    at_most=1e4 if mode not in named else IN_THE_WAY,
+                    away_from=curve.mark,
+                )
+                named.add(mode)
+            for mode, (at, ratio) in zip(("cross", "isolated"), drawn, strict=True):
+                known = np.flatnonzero(np.isfinite(ratio))
+                if len(known) and mode not in named:
+                    end = known[-1]
+                    placer.place(float(at[end]), float(ratio[end]), mode, mode, reach=3)
             placed += placer.placed
         return placed
 
     def _sentence(self) -> str:
-        isolated, cross = self.account.isolated.margin_ratio, self.account.cross.margin_ratio
+        isolated, cross = (
+            "without balance" if ratio is None else percent(ratio, 1)
+            for ratio in (self.account.isolated.margin_ratio, self.account.cross.margin_ratio)
+        )
         return (
             "Maintenance over margin balance; a pool is liquidated at 100\N{NO-BREAK SPACE}% and "
-            f"its line ends there. Now: highest isolated pool {percent(isolated, 1)}, "
-            f"cross {percent(cross, 1)}."
+            f"its line ends there. Now: highest isolated pool {isolated}, "
+            f"cross {cross}."
         )

@@ -104,21 +104,25 @@ def _wallet_balance(report: MarginReport, sheet: Sheet) -> str:
 
 def _available(report: MarginReport, sheet: Sheet) -> str:
     partition, figures = report.ledger.partition, report.ledger.valuation
-    shared = ~partition.own
+    shared = np.flatnonzero(~partition.own)
+    reserved = partition.sum_by_pool(figures.initial)
     idle = _counted(report, partition.idle)
     parts = []
-    if shared.any():
-        balance = float(figures.margin_balance[shared].sum())
-        parts.append(sheet.let("MB", "margin balance of shared pools", balance, report.currency))
+    if len(shared) == 1:
+        pool = int(shared[0])
+        balance = sheet.let(
+            "MB", "margin balance", float(figures.margin_balance[pool]), report.currency
+        )
+        margin = sheet.let("ΣIM", "initial margin", float(reserved[pool]), report.currency)
+        parts.append(f"max(0, {balance} − {margin})" if idle else f"{balance} − {margin}")
+    elif len(shared):
+        free = float(np.maximum(figures.margin_balance - reserved, 0.0)[shared].sum())
+        meaning = "margin balance less initial margin of each shared pool, at least 0"
+        parts.append(sheet.let("Σfree", meaning, free, report.currency))
     if idle or not parts:
         meaning = "collateral that backs nothing, after haircut"
         parts.append(sheet.let("idle", meaning, idle, report.currency))
-    free = " + ".join(parts)
-    if shared.any():
-        reserved = float(partition.sum_by_pool(figures.initial)[shared].sum())
-        meaning = "initial margin in shared pools"
-        free += " − " + sheet.let("ΣIM", meaning, reserved, report.currency)
-    return f"max(0, {free} − {_order_margin(report, sheet)})"
+    return f"max(0, {' + '.join(parts)} − {_order_margin(report, sheet)})"
 
 
 def _collateral_utilization(report: MarginReport, sheet: Sheet) -> str | Derived:

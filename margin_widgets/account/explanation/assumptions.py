@@ -9,6 +9,10 @@ from margin_widgets.account.report import MarginReport
 
 AT_MARKS = "Present marks."
 
+BELOW = (
+    "A pool is below maintenance at the present marks and would be liquidated now; for such a pool"
+    " this is where it would be back above."
+)
 _MOST_MARKS = 8
 
 
@@ -55,6 +59,8 @@ def of_price(leg: Leg, *, maintained: bool = True) -> str:
         for asset in leg.pool.assets
         if books.book.asset_symbol[asset] == leg.symbol
     ]
+    if maintained and report.positions[leg.index].status != "ok":
+        parts.insert(0, BELOW)
     if maintained:
         parts += [_trigger_rule(report), _maintenance_rule(report)]
     else:
@@ -71,6 +77,8 @@ def of_shock(report: MarginReport) -> str:
         if follows >= 0
     ]
     parts = ["All marks move by the same share."]
+    if report.status != "ok":
+        parts.insert(0, BELOW)
     if moving:
         parts.append(f"Collateral moves too: {', '.join(moving)}.")
     return " ".join([*parts, _trigger_rule(report), _maintenance_rule(report)])

@@ -30,6 +30,11 @@ class Pool:
         return self.figures.name
 
     @property
+    def fallen(self) -> bool:
+        """Whether it is below maintenance at the marks."""
+        return bool(self.report.ledger.fallen[self.number])
+
+    @property
     def own(self) -> bool:
         """Whether it holds one isolated position."""
         return bool(self.report.ledger.partition.own[self.number])

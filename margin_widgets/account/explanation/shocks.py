@@ -28,6 +28,8 @@ def explain_shock(question: Question, value: float | None, pool: Pool | None) ->
     shown = show_share(value, none="no common move", sign=True)
     if value is None or pool is None:
         derived = _no_shock(question.report, pool)
+    elif pool.fallen:
+        derived = _no_move_needed(pool, shown.text)
     else:
         derived = _derive(pool, value, shown.text)
     return question.answer(value, shown, derived, of_shock(question.report))
@@ -42,7 +44,11 @@ def explain_both_shocks(
         shown = show_share(value, none="none", sign=True)
         derived = None
         if value is not None and pool is not None:
-            derived = _derive(pool, value, shown.text)
+            derived = (
+                _no_move_needed(pool, shown.text)
+                if pool.fallen
+                else _derive(pool, value, shown.text)
+            )
         sides.append((side, shown.text, derived))
     text, both = both_sides(sides)
     if shocks == (None, None):
@@ -55,6 +61,11 @@ def _no_shock(report: MarginReport, pool: Pool | None) -> Derived:
         return in_words("no positions, so nothing can be liquidated")
     name = f"pool {pool.name}" if pool else "any pool"
     return in_words(f"no common move of all marks brings {name} to its maintenance margin")
+
+
+def _no_move_needed(pool: Pool, text: str) -> Derived:
+    words = f"pool {pool.name} is below maintenance at the present marks: no move is needed"
+    return Sheet().derive("x", "0", text, words)
 
 
 def _derive(pool: Pool, value: float, text: str) -> Derived:
