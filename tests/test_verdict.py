@@ -87,8 +87,9 @@ def test_isolated_is_not_liquidated() -> None:
     account.positions["AUSDT"].margin = 1_500
     said = text(account)
     assert "isolated loses no position; cross stands until −49.49 %" in said
-    assert said.endswith("Isolated needs 1,000.00 more collateral than there is: as it stands"
-        " only cross can be had.")
+    assert said.endswith(
+        "Isolated needs 1,000.00 more collateral than there is: as it stands only cross can be had."
+    )
 
 
 def test_nothing_liquidates() -> None:
