@@ -462,6 +462,8 @@ def report(book: Book, mode: str) -> Figures:
         pool_ratio = ratio(maintenance(book, pool, marks), margin_balance(book, pool, marks))
         ratios.append(pool_ratio)
         down, up = triggers(book, pool, shock)
+        if excess(book, pool, marks) <= 0:  # below maintenance already: no move is needed
+            down = up = ONE
         downs.append(down)
         ups.append(up)
         for leg in pool.legs:

@@ -327,15 +327,10 @@ def check_events(
                     assert wrong <= CLOSE * loose, f"{at} {name}"
                 broke = Root(book, pool, path, "bankruptcy")
                 same_root(got.bankruptcy_x, want.bankruptcy, broke, f"{at} bankruptcy")
-                # pools that are closed at one price share the equity before and after
+                # pools that are closed at one price fall one after the other
                 drop = Decimal(got.equity_before) - Decimal(got.equity_after)
-                lost = sum(lost_by_pool[side][name] for name in together(events, got))
+                lost = lost_by_pool[side][pool.name]
                 assert abs(drop - lost) <= CLOSE * loose, f"{at} drop"
-
-
-def together(events: Any, event: Any) -> list[str]:
-    """Pools that are closed at the same point as `event`."""
-    return [one.pool for one in events if one.x == event.x]
 
 
 @pytest.mark.timeout(0 if "MARGIN_WIDGETS_EXAMPLES" in os.environ else 300)

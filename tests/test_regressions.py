@@ -322,3 +322,50 @@ def test_t18_the_loss_of_another_short_has_the_right_sign() -> None:
     price = account.cross.positions["BTCUSDT"].liquidation_price
     assert price == pytest.approx(150_750 / 9.95, rel=1e-12)
     assert price == pytest.approx(15_150.75, abs=0.005)
+
+
+def test_pools_that_fall_at_one_price_fall_one_after_the_other() -> None:
+    """Two alike isolated longs: each event takes what its own pool held, and they add up."""
+    account = mw.Account(
+        venue=mw.venues.generic(tiers={"AUSDT": 0.005, "BUSDT": 0.005}),
+        collateral={"USDT": 3_000},
+        positions=[mw.Position("AUSDT", 10, 1_000), mw.Position("BUSDT", 10, 1_000)],
+    )
+    one, two = account.curve(shock=True, low=-0.2, high=0.1).isolated.events
+    assert one.x == two.x
+    assert one.equity_before == pytest.approx(1_090.45, abs=0.01)
+    assert one.equity_after == two.equity_before == pytest.approx(1_045.23, abs=0.01)
+    assert two.equity_after == pytest.approx(1_000)
+
+
+def test_a_range_that_ends_at_a_liquidation_price_shows_the_liquidation() -> None:
+    account = mw.presets.ref2()
+    for mark in (100_000.0, 99_999.9, 97_123.45, 103_210.7):
+        account.marks["BTCUSDT"] = mark
+        price = account.isolated.positions["BTCUSDT"].liquidation_price
+        curve = account.curve("BTCUSDT", low=price, high=120_000)
+        assert [event.x for event in curve.isolated.events] == [pytest.approx(price)]
+        assert curve.isolated.equity[0] < curve.isolated.equity[1]
+
+
+def test_collateral_is_priced_in_the_currency_whatever_the_order_of_marks() -> None:
+    rules = mw.venues.generic(
+        contracts={"ETHBTC": mw.Contract(base="ETH", quote="BTC", settle="BTC")},
+        tiers={"ETHUSDT": 0.01},
+    )
+    for marks in ({"ETHBTC": 0.04, "ETHUSDT": 4_000}, {"ETHUSDT": 4_000, "ETHBTC": 0.04}):
+        account = mw.Account(venue=rules, collateral={"ETH": 10}, marks=marks)
+        assert account.cross.wallet_balance == 40_000
+
+
+def test_a_pool_below_maintenance_needs_no_move() -> None:
+    account = mw.Account(
+        venue=mw.venues.generic(tiers={"AUSDT": 0.005, "BUSDT": 0.005}),
+        collateral={"USDT": 13_000},
+        positions=[mw.Position("AUSDT", 10, 1_000), mw.Position("BUSDT", 10, 1_000)],
+        marks={"AUSDT": 900, "BUSDT": 1_000},
+    )
+    assert account.isolated.status == "below maintenance"
+    assert account.isolated.liquidation_shock == 0
+    assert account.isolated.positions["BUSDT"].liquidation_shock == pytest.approx(-0.0955, abs=1e-4)
+    assert "below maintenance" in repr(account.isolated)
