@@ -456,21 +456,23 @@ def _rows(where: str, rows: object) -> Iterable[Any]:
     return rows
 
 
-def _size(name: str, content: object) -> float:
+def _real_or_nan(content: object) -> float:
+    """A number, or NaN, which is within no bounds."""
     try:
-        number = real(content)
+        return real(content)
     except TypeError:
-        number = math.nan
+        return math.nan
+
+
+def _size(name: str, content: object) -> float:
+    number = _real_or_nan(content)
     if not SMALLEST <= number <= LARGEST:
         raise RuleError(f"{name}: {content!r} must be a number > 0, from 1e-15 to 1e15")
     return number
 
 
 def _share(name: str, content: object) -> float:
-    try:
-        number = real(content)
-    except TypeError:
-        number = math.nan
+    number = _real_or_nan(content)
     if not 0 <= number < 1:
         raise RuleError(f"{name}: {content!r} must be a number within 0 and 1")
     return number

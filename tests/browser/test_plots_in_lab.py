@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Locator
 
 from tests.browser.harness import Lab
-from tests.browser.test_stories import REF2, Desk
+from tests.browser.test_stories import REF2, Desk, drag
 
 MINUS, SPACE = "\N{MINUS SIGN}", "\N{NO-BREAK SPACE}"
 SHOCKS = [f"{MINUS}{n}{SPACE}%" for n in (20, 15, 10, 5)]
@@ -46,19 +46,6 @@ def choose(desk: Desk, view: str) -> None:
 def marker(desk: Desk, mode: str) -> Locator:
     handles = f'.mw-equity-plot path.element[style*="--mw-{mode}"]'
     return desk.root.locator(handles).filter(visible=True).first
-
-
-def drag(desk: Desk, target: Locator, dx: float, release: bool = True) -> None:
-    box = target.bounding_box()
-    assert box is not None
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    desk.page.mouse.move(x, y)
-    desk.page.mouse.down()
-    for step in range(1, 9):
-        desk.page.mouse.move(x + dx * step / 8, y)
-        desk.page.wait_for_timeout(30)
-    if release:
-        desk.page.mouse.up()
 
 
 def test_ticks_are_ours_after_every_kind_of_edit(desk: Desk) -> None:

@@ -137,7 +137,7 @@ def test_a8_code_moves_the_plot_and_a_drag_moves_the_trait(desk: Desk) -> None:
     desk.nb.assert_clean_console()
 
 
-def drag(desk: Desk, what: Locator, dx: float) -> None:
+def drag(desk: Desk, what: Locator, dx: float, *, release: bool = True) -> None:
     """Drag something along x in small steps, as a hand does."""
     box = what.bounding_box()
     assert box is not None
@@ -146,8 +146,9 @@ def drag(desk: Desk, what: Locator, dx: float) -> None:
     desk.page.mouse.down()
     for step in range(1, 13):
         desk.page.mouse.move(x + dx * step / 12, y)
-        desk.page.wait_for_timeout(16)
-    desk.page.mouse.up()
+        desk.page.wait_for_timeout(20)
+    if release:
+        desk.page.mouse.up()
 
 
 def test_undo_and_redo_by_keyboard(desk: Desk) -> None:
