@@ -19,16 +19,20 @@ if TYPE_CHECKING:
     from margin_widgets import io, presets
     from margin_widgets.account import solve
     from margin_widgets.account.document import DocumentError, load
+    from margin_widgets.account.under import CannotExpress
+    from margin_widgets.account.venue_frame import compare_venues
     from margin_widgets.widgets import Dashboard, EquityPlot, RatioPlot
 
 __version__ = "0.1.0"
 
 # Loaded on first use, so that importing the package does not load Jupyter.
 _LATER = {
+    "CannotExpress": "margin_widgets.account.under",
     "Dashboard": "margin_widgets.widgets",
     "DocumentError": "margin_widgets.account.document",
     "EquityPlot": "margin_widgets.widgets",
     "RatioPlot": "margin_widgets.widgets",
+    "compare_venues": "margin_widgets.account.venue_frame",
     "load": "margin_widgets.account.document",
     "io": "margin_widgets.io",
     "presets": "margin_widgets.presets",
@@ -37,6 +41,7 @@ _LATER = {
 
 __all__ = [
     "Account",
+    "CannotExpress",
     "Contract",
     "Dashboard",
     "DocumentError",
@@ -45,6 +50,7 @@ __all__ = [
     "RatioPlot",
     "RuleError",
     "RuleSet",
+    "compare_venues",
     "io",
     "load",
     "presets",

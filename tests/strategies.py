@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from hypothesis import strategies as st
+from random_accounts import Spec, contract_of, is_an_account, random_account, rules_of
 
-Spec = dict[str, Any]
+import margin_widgets as mw
+from margin_widgets.engine.option_margin import OptionMargin
+from margin_widgets.venues.tables import OpenInterest
 
 # symbol: (kind, multiplier, base, quote, settle, rough price); two symbols of one base on purpose
 MARKETS: dict[str, tuple[str, float, str, str, str, float]] = {
@@ -183,24 +186,42 @@ def books(draw: st.DrawFn) -> Spec:
     }
 
 
+def accounts_under(venue: str) -> st.SearchStrategy[Spec]:
+    """Accounts of one to four legs under a shipped rule set, drawn by hypothesis."""
+    sources = st.randoms(use_true_random=False)
+    return sources.map(lambda source: random_account(source, venue)).filter(is_an_account)
+
+
 def account(spec: Spec) -> Any:
     """The same book as an account of the package."""
-    import margin_widgets as mw
-
-    rules = mw.venues.generic(
-        contracts={symbol: mw.Contract(**parts) for symbol, parts in spec["contracts"].items()},
-        tiers=spec["tiers"],
-        currency=spec["currency"],
-        **spec["rules"],
-    )
+    rules = rule_set(spec)
     return mw.Account(
         venue=rules,
         collateral=spec["collateral"],
         positions=[mw.Position(**position) for position in spec["positions"]],
         marks=spec["marks"],
         prices=spec["prices"],
-        haircuts=spec["haircuts"],
+        # a haircut of the account stands in the place of a weight that falls with the amount
+        haircuts={a: h for a, h in spec["haircuts"].items() if a not in rules.imf_factors},
         order_margin=spec["order_margin"],
+        as_of=spec.get("as_of", ""),
+    )
+
+
+def rule_set(spec: Spec) -> mw.RuleSet:
+    """The venue of a book, with the tables and settings of the book in the place of its own."""
+    settings = dict(spec["rules"])
+    if "option_margin" in settings:
+        settings["option_margin"] = OptionMargin(**settings["option_margin"])
+    if "open_interest" in settings:
+        settings["open_interest"] = {
+            symbol: OpenInterest(*caps) for symbol, caps in settings["open_interest"].items()
+        }
+    return mw.venues.get(spec.get("venue", "generic")).replace(
+        contracts={symbol: mw.Contract(**parts) for symbol, parts in spec["contracts"].items()},
+        tiers=spec["tiers"],
+        currency=spec["currency"],
+        **settings,
     )
 
 
@@ -209,19 +230,18 @@ def spec_of(ours: Any) -> Spec:
     rules = ours.venue
     symbols = list(dict.fromkeys([*ours.marks, *(p.symbol for p in ours.positions)]))
     entries = {p.symbol: p.entry_price for p in ours.positions}
-    settings = ("taker_fee", "closing_fee_in_maintenance", "maintenance_at", "trigger")
-    policies = ("cross_pool", "residual", "liquidation_fee")
-    parts = ("kind", "multiplier", "base", "quote", "settle")
     columns = ("symbol", "quantity", "entry_price", "leverage", "margin", "margin_mode")
     return {
+        "venue": rules.name,
         "currency": rules.currency,
-        "contracts": {s: {p: getattr(rules.contract(s), p) for p in parts} for s in symbols},
-        "tiers": {s: [(row[0], row[1]) for row in rules.tier_table(s)] for s in symbols},
+        "as_of": ours.as_of,
+        "contracts": {s: contract_of(rules.contract(s)) for s in symbols},
+        "tiers": {s: [row[:2] for row in rules.tiers[s]] for s in symbols if s in rules.tiers},
         "positions": [{c: getattr(p, c) for c in columns} for p in ours.positions],
         "collateral": dict(ours.collateral),
         "marks": entries | dict(ours.marks),
         "prices": dict(ours.prices),
         "haircuts": dict(rules.haircuts) | dict(ours.haircuts),
         "order_margin": ours.order_margin,
-        "rules": {name: getattr(rules, name) for name in settings + policies},
+        "rules": rules_of(rules, symbols, list(ours.collateral)),
     }

@@ -10,6 +10,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+import traitlets
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -43,7 +44,7 @@ def test_a_shipped_rule_set_is_named_and_not_copied(account: mw.Account) -> None
     }
     assert "rules" not in content
     assert content["schema"] == "margin-widgets/account"
-    assert content["schema_version"] == 1
+    assert content["schema_version"] == 2
     assert content["margin_widgets"] == mw.__version__
 
 
@@ -113,7 +114,7 @@ def test_the_text_is_stable_and_readable(account: mw.Account, tmp_path: Path) ->
     text = path.read_text(encoding="utf-8")
     assert text == document.dumps(account.copy().state)
     assert text.endswith("}\n")
-    assert text.startswith('{\n "schema": "margin-widgets/account",\n "schema_version": 1,')
+    assert text.startswith('{\n "schema": "margin-widgets/account",\n "schema_version": 2,')
     assert mw.load(path).save(tmp_path / "again.margin.json").read_text(encoding="utf-8") == text
 
 
@@ -357,8 +358,22 @@ def test_a_document_of_version_0_still_opens() -> None:
     assert account.venue == mw.venues.get("binance-usdm")
     assert account.haircuts["BTC"] == ((0.0, 0.05),)
     content = account.to_dict()
-    assert content["schema_version"] == 1
+    assert content["schema_version"] == 2
     assert mw.Account.from_dict(content).to_dict() == content
+
+
+def test_a_document_of_version_1_drops_the_name_of_its_margin_ratio() -> None:
+    content = mw.presets.inverse().to_dict() | {"schema_version": 1}
+    content["rules"] |= {"margin_ratio_name": "margin ratio = maintenance over balance"}
+    assert mw.Account.from_dict(content).venue == mw.presets.inverse().venue
+
+
+def test_the_day_of_the_marks_is_saved_and_checked(account: mw.Account) -> None:
+    account.as_of = "2026-11-22"
+    assert mw.Account.from_dict(account.to_dict()).as_of == "2026-11-22"
+    with pytest.raises(traitlets.TraitError, match="as_of: '22 Nov' must be an ISO date"):
+        account.as_of = "22 Nov"
+    assert account.as_of == "2026-11-22"
 
 
 def test_there_is_a_migration_from_every_older_version() -> None:
@@ -378,16 +393,16 @@ def test_migrations_run_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> 
 
     content = mw.presets.ref2().to_dict()
     content["schema_version"] = -2
-    monkeypatch.setattr(document, "MIGRATIONS", {v: step(v) for v in (-2, -1, 0)})
+    monkeypatch.setattr(document, "MIGRATIONS", {v: step(v) for v in (-2, -1, 0, 1)})
     document.from_document(content)
-    assert steps == [-2, -1, 0]
+    assert steps == [-2, -1, 0, 1]
 
 
 @pytest.mark.parametrize(
     ("version", "reason"),
     [
-        (2, "2 is newer than 1.*upgrade margin_widgets"),
-        (-1, "-1 cannot be read; allowed: 0 to 1"),
+        (3, "3 is newer than 2.*upgrade margin_widgets"),
+        (-1, "-1 cannot be read; allowed: 0 to 2"),
         ("1", '"1" is not a version'),
         (True, "true is not a version"),
         (None, "null is not a version"),

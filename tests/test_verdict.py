@@ -12,7 +12,8 @@ import strategies
 from hypothesis import given, settings
 
 import margin_widgets as mw
-from margin_widgets.account.verdict import Verdict, _Course, _spans, conditions, verdict
+from margin_widgets.account.course import Course, spans
+from margin_widgets.account.verdict import Verdict, conditions, verdict
 
 BTC, ETH = "BTCUSDT", "ETHUSDT"
 SCRIPT = "<script>alert(1)</script>"
@@ -158,10 +159,10 @@ def test_the_lead_agrees_with_a_fine_curve(spec: strategies.Spec) -> None:
     events = [event.x for mode in (curve.isolated, curve.cross) for event in mode.events]
     for side in (0, 1):
         courses = [
-            _Course(mode, account.books, getattr(curve, mode).series.track, side)
+            Course(mode, account.books, getattr(curve, mode).series.track, side)
             for mode in ("isolated", "cross")
         ]
-        for begin, end, lead in _spans(*courses):
+        for begin, end, lead in spans(*courses):
             low, high = sorted((begin - 1, end - 1))
             inside = (curve.x > low) & (curve.x < high) & ~np.isin(curve.x, events)
             ahead = curve.isolated.equity[inside] - curve.cross.equity[inside]

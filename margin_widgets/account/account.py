@@ -7,14 +7,14 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakValueDictionary
 
 from traitlets import Bool, HasTraits, Instance, Int, TraitError, TraitType, Tuple, Unicode
 
 from margin_widgets import venues
 from margin_widgets.account.books import MODES, Books, keep_books
-from margin_widgets.account.checks import Number, number
+from margin_widgets.account.checks import Day, Number, number
 from margin_widgets.account.curve import Curve, trace
 from margin_widgets.account.mapping import Keyed
 from margin_widgets.account.position import FIELDS, Position
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from margin_widgets.account.explanation import Explanation
+    from margin_widgets.account.liquidation import Liquidation
 
 # What follows from an edit, in the order in which it is told.
 RESULTS = (*MODES, "warnings", "can_undo", "can_redo", "revision")
@@ -41,6 +42,7 @@ EDITABLE = (
     "prices",
     "haircuts",
     "order_margin",
+    "as_of",
 )
 
 
@@ -111,6 +113,8 @@ class Account(Strict):
         Shares that do not count as margin, in place of the venue's.
     order_margin : float
         Initial margin reserved for open orders, in the account's currency.
+    as_of : str
+        ISO date at which the marks hold; needed for options only.
     name : str
 
     Attributes
@@ -151,6 +155,7 @@ class Account(Strict):
     prices: Any = Keyed(_positive, help="fixed prices of assets")
     haircuts: Any = Keyed(_haircut, help="shares of assets that do not count as margin")
     order_margin = Number(0.0, low=0.0, help="initial margin reserved for open orders")
+    as_of = Day("", help="ISO date at which the marks hold; options need it")
 
     isolated = Instance(MarginReport, read_only=True, help="every position in a pool of its own")
     cross = Instance(MarginReport, read_only=True, help="all collateral behind all positions")
@@ -161,6 +166,7 @@ class Account(Strict):
     can_redo = Bool(False, read_only=True, help="whether there is an edit to make again")
 
     _rows: tuple[Position, ...] = ()
+    _notes: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -172,6 +178,7 @@ class Account(Strict):
         prices: Mapping[str, float] | None = None,
         haircuts: Mapping[str, Any] | None = None,
         order_margin: float = 0.0,
+        as_of: str = "",
         name: str = "",
         **unknown: Any,
     ) -> None:
@@ -197,6 +204,7 @@ class Account(Strict):
             self.prices = {} if prices is None else prices
             self.haircuts = {} if haircuts is None else haircuts
             self.order_margin = order_margin
+            self.as_of = as_of
             self.positions = positions
 
     # -- edits ------------------------------------------------------------------------------
@@ -329,6 +337,7 @@ class Account(Strict):
         return told
 
     _known_rows: tuple[Position, ...] = ()
+    _portfolio: MarginReport | None = None
     _accepted: list[tuple[HasTraits, Any]] | None = None
 
     def _snapshot(self) -> AccountState:
@@ -349,6 +358,7 @@ class Account(Strict):
             prices=self.prices.copy(),
             haircuts=self.haircuts.copy(),
             order_margin=self.order_margin,
+            as_of=self.as_of,
         )
 
     def _write(self, state: AccountState, rows: tuple[Position, ...] = ()) -> None:
@@ -484,6 +494,49 @@ class Account(Strict):
             raise ValueError(f"points: {points!r} must be a whole number >= 2")
         return trace(self.books, symbol, low, high, points, marks)
 
+    @property
+    def portfolio(self) -> MarginReport | None:
+        """The account under the venue's portfolio margin; None where its rules have no grid.
+
+        One pool, as in cross margin, that must hold the worst loss of the whole book over the
+        venue's scenarios instead of the sum of maintenance margins.
+        """
+        if self.venue.portfolio is None:
+            return None
+        books = self.books
+        if self._portfolio is None or self._portfolio.books is not books:
+            self._portfolio = MarginReport("portfolio", books)
+        return self._portfolio
+
+    def liquidation(
+        self,
+        mode: str = "cross",
+        *,
+        shock: float | None = None,
+        marks: Mapping[str, float] | None = None,
+    ) -> Liquidation:
+        """Carry out the venue's liquidation of what has fallen, step by step; nothing is changed.
+
+        Parameters
+        ----------
+        mode : {"isolated", "cross", "configured"}
+        shock : float, optional
+            Relative move of all marks at which it happens, e.g. -0.3; above -1.
+        marks : mapping, optional
+            Marks at which it happens; the present ones where none is given.
+
+        Examples
+        --------
+        >>> rules = venues.generic(tiers={"XUSDT": 0.005})
+        >>> account = Account(rules, {"USDT": 5}, [Position("XUSDT", 1, 100, leverage=20)])
+        >>> gap = account.liquidation(marks={"XUSDT": 85})
+        >>> gap.equity_before, gap.equity_after, gap.shortfall
+        (-10.0, 0.0, 10.0)
+        """
+        from margin_widgets.account.liquidation import liquidate
+
+        return liquidate(self.books, mode, shock=shock, marks=marks)
+
     def compare(self) -> pd.DataFrame:
         """Figures of both modes side by side, one row per figure."""
         import pandas as pd
@@ -491,6 +544,43 @@ class Account(Strict):
         frame = pd.DataFrame({mode: getattr(self, mode).figures() for mode in MODES[:2]})
         frame.index.name = "figure"
         return frame
+
+    def under(
+        self, venue: str | RuleSet, *, tiers: Mapping[str, Any] | Literal["keep"] | None = None
+    ) -> Account:
+        """Return a new account with the same coins, prices and collateral under other rules.
+
+        Contracts are found by base, quote and kind, not by spelling; quantities are converted
+        between contract sizes. What was assumed on the way is in `notes` of the new account.
+
+        Parameters
+        ----------
+        venue : str or RuleSet
+        tiers : mapping of symbol to tiers, or "keep"
+            For contracts that the rule set has no tiers for; "keep" takes the present ones.
+
+        Raises
+        ------
+        CannotExpress
+            Whose `reasons` say position by position what the venue does not have.
+        TraitError
+            If there is no such rule set.
+
+        Examples
+        --------
+        >>> from margin_widgets import presets
+        >>> there = presets.ref2().under("hyperliquid")
+        >>> there.positions.keys(), dict(there.collateral), there.notes[-1]
+        (['BTC', 'ETH'], {'USDC': 10000.0}, 'USDT is held as USDC')
+        """
+        from margin_widgets.account.under import restate
+
+        return restate(self, venue, tiers=tiers)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What `under` assumed when it made this account; nothing for any other."""
+        return self._notes
 
     def explain(self, path: str) -> Explanation:
         """Formula, substituted values, rules and rounding behind a figure.
@@ -538,6 +628,7 @@ class Account(Strict):
             prices=state.prices,
             haircuts=state.haircuts,
             order_margin=state.order_margin,
+            as_of=state.as_of,
             name=state.name,
         )
 

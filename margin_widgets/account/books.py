@@ -10,10 +10,14 @@ from traitlets import TraitError
 
 from margin_widgets import engine
 from margin_widgets.account import formatting as fmt
+from margin_widgets.account.charges import Held, charges, measure
+from margin_widgets.account.holdings import haircuts, loans
+from margin_widgets.account.optioned import options
 from margin_widgets.account.positions import keys_of
 from margin_widgets.account.state import AccountState
-from margin_widgets.engine import Book, Ledger, Partition, Schedule, mark_book
-from margin_widgets.engine.book import Floats, Ints
+from margin_widgets.engine import Book, Ledger, MarkedBook, Partition, mark_book
+from margin_widgets.engine.book import Floats, Ints, RiskUnits
+from margin_widgets.engine.options import with_option_initial
 from margin_widgets.venues import Contract, RuleError, RuleSet
 from margin_widgets.venues.rules import DOLLARS
 
@@ -55,7 +59,7 @@ class Books:
     def partitions(self) -> dict[str, Partition]:
         """The account's margin modes as partitions."""
         by_settlement = self.state.venue.cross_pool == "settlement"
-        alone = engine.isolated(self.book)
+        alone = engine.isolated(self.book, by_settlement=by_settlement)
         shared = engine.cross(self.book, by_settlement=by_settlement)
         if self.book.isolated.all():
             real = alone
@@ -63,21 +67,30 @@ class Books:
             real = shared
         else:
             real = engine.configured(self.book, by_settlement=by_settlement)
-        return {"isolated": alone, "cross": shared, "configured": real}
+        modes = {"isolated": alone, "cross": shared, "configured": real}
+        if self.state.venue.portfolio is not None:
+            modes["portfolio"] = shared
+        return modes
 
     @cached_property
     def _ledgers(self) -> dict[str, Ledger]:
         """A ledger per mode at the present marks: modes that agree share theirs."""
         marked = mark_book(self.book, self.marks)
         made = {id(one): Ledger(marked, one) for one in self.partitions.values()}
-        return {mode: made[id(one)] for mode, one in self.partitions.items()}
+        return {
+            mode: self._keep(mode, marked) if mode == "portfolio" else made[id(one)]
+            for mode, one in self.partitions.items()
+        }
+
+    def _keep(self, mode: str, marked: MarkedBook) -> Ledger:
+        grid = self.state.venue.portfolio if mode == "portfolio" else None
+        return Ledger(marked, self.partitions[mode], grid)
 
     def ledger(self, mode: str, marks: Floats | None = None) -> Ledger:
         """The account under one margin mode, at its own marks if none are given."""
-        partition = self.partitions[mode]
         if marks is None or marks is self.marks:
             return self._ledgers[mode]
-        return Ledger(mark_book(self.book, marks), partition)
+        return self._keep(mode, mark_book(self.book, marks))
 
     def pool_names(self, mode: str) -> tuple[str, ...]:
         """Name of each pool: "cross" (or with the settlement asset), or the position's key."""
@@ -99,6 +112,8 @@ class Books:
         for inside, own in zip(members, partition.own.tolist(), strict=True):
             if own:
                 names.append(self.keys[inside[0]])
+            elif not inside:
+                names.append("loan")
             elif self.state.venue.cross_pool == "settlement":
                 names.append(f"cross {self.assets[int(self.book.position_settle[inside[0]])]}")
             else:
@@ -124,11 +139,18 @@ def _keep_books(state: AccountState) -> Books:
     rules = state.venue
     rows = state.positions
     _one_leg_per_side(state)
-    symbols = tuple(dict.fromkeys([*(row.symbol for row in rows), *state.marks]))
     held = {row.symbol for row in rows}
-    contracts = tuple(rules.contract(symbol) for symbol in symbols)
+    named = dict.fromkeys([*(row.symbol for row in rows), *state.marks])
+    listed = {symbol: rules.contract(symbol) for symbol in named}
+    for one in listed.values():
+        if one.is_option and one.underlying not in listed:
+            raise TraitError(
+                f"marks: no mark of {one.underlying!r}, on which an option is held or marked"
+            )
+    symbols, contracts = tuple(listed), tuple(listed.values())
     for symbol in held:
-        rules.tier_table(symbol)  # refuses what the venue does not know
+        if not listed[symbol].is_option:
+            rules.tier_table(symbol)  # refuses what the venue does not know
     warnings: list[str] = []
 
     entries = {row.symbol: row.entry_price for row in reversed(rows)}
@@ -146,50 +168,91 @@ def _keep_books(state: AccountState) -> Books:
     follows, factors = _asset_prices(state, symbols, contracts, assets)
     place = {asset: number for number, asset in enumerate(assets)}
     settle = np.array([place.get(str(one.settle), 0) for one in contracts], dtype=np.intp)
-    for symbol, contract, asset in zip(symbols, contracts, settle, strict=True):
-        if symbol in held and contract.kind == "linear" and follows[asset] >= 0:
-            raise TraitError(
-                f"symbol: {symbol} is linear but settles in {contract.settle}, whose price follows"
-                f" {symbols[follows[asset]]}; fix it with prices[{contract.settle!r}]"
-            )
-
     symbol_place = {symbol: number for number, symbol in enumerate(symbols)}
     held_symbol = np.array([symbol_place[row.symbol] for row in rows], dtype=np.intp)
     multiplier = np.array([contract.multiplier for contract in contracts])
     inverse = np.array([contract.kind == "inverse" for contract in contracts], dtype=bool)
     entry = np.array([row.entry_price for row in rows])
     leverage = np.array([row.leverage for row in rows])
-    size = np.array([row.quantity for row in rows]) * multiplier[held_symbol]
+    quantity = np.array([row.quantity for row in rows])
+    size = quantity * multiplier[held_symbol]
     at_entry = np.abs(size) * np.where(inverse[held_symbol], 1 / entry, entry)
+    positions = Held(
+        symbols=symbols,
+        place=held_symbol,
+        contracts=np.abs(quantity),
+        coins=np.where(inverse[held_symbol], at_entry, np.abs(size)),
+        notional=at_entry,
+        inverse=inverse[held_symbol],
+        long=size > 0,
+        leverage=leverage,
+    )
+    charged = charges(rules, positions)
+    wallet = np.array([state.collateral.get(asset, 0.0) for asset in assets])
     assigned = np.array([np.nan if row.margin is None else row.margin for row in rows])
-    margin = np.where(np.isnan(assigned), at_entry / leverage, assigned)
-    haircuts = {**rules.haircuts, **state.haircuts}
     book = Book(
         inverse=inverse,
         settle=settle,
-        tiers=_tiers(rules, symbols),
-        closing_fee=np.full(len(symbols), rules.closing_fee),
+        tiers=charged.tiers,
         symbol=held_symbol,
         size=size,
         entry=entry,
         leverage=leverage,
-        margin=margin,
+        margin=assigned,
+        rate=charged.rate,
+        fixed=charged.fixed,
+        square=charged.square,
+        initial=charged.initial,
+        by_schedule=charged.by_schedule,
+        initial_rate=charged.initial_rate,
+        initial_fixed=charged.initial_fixed,
         isolated=np.array([row.margin_mode == "isolated" for row in rows], dtype=bool),
-        wallet=np.array([state.collateral.get(asset, 0.0) for asset in assets]),
+        wallet=wallet,
         asset_symbol=follows,
         asset_price=factors,
-        haircuts=Schedule.from_bands([haircuts.get(asset, ()) for asset in assets]),
+        haircuts=haircuts(state, assets, wallet),
+        loans=loans(rules, assets, wallet),
+        options=options(state, symbols, contracts, marks),
+        units=_units(contracts) if rules.portfolio else None,
         maintenance_at_entry=rules.maintenance_at == "entry",
         triggers_at_equality=rules.trigger == "<=",
-        residual_returned=rules.residual == "returned",
+        trigger_level=rules.trigger_level,
+        residual_returned={"kept": 0.0, "returned": 1.0, "split": rules.residual_share}[
+            rules.residual
+        ],
         liquidation_fee=rules.liquidation_fee,
     )
+    if np.isnan(assigned).any():
+        book = book.replace(margin=np.where(np.isnan(assigned), _at_entry(book, marks), assigned))
     keys = tuple(keys_of(rows))
     warnings += _pegs(state, assets)
     warnings += _margins_above_wallet(book, assets)
     caps = _caps(rules, symbols)[held_symbol]
-    warnings += _leverage_above_tier(state, keys, at_entry, leverage, caps)
+    warnings += _leverage_above_tier(state, keys, measure(rules, positions), leverage, caps)
     return Books(state, symbols, assets, keys, contracts, book, marks, tuple(warnings))
+
+
+def _at_entry(book: Book, marks: Floats) -> Floats:
+    """Initial margin at entry: what isolates a position to which nothing else is assigned (N,)."""
+    reserved = book.initial_margin(book.entry_notional)
+    if book.options is None:
+        return reserved
+    return with_option_initial(mark_book(book, marks), reserved)
+
+
+def _units(contracts: tuple[Contract, ...]) -> RiskUnits:
+    """The contracts by base coin, whose price is the mark of a perpetual on it if there is one."""
+    coins = tuple(dict.fromkeys(str(contract.base) for contract in contracts))
+    rank = [(one.is_option, bool(one.expiry), place) for place, one in enumerate(contracts)]
+    index = [
+        min(rank[place] for place, one in enumerate(contracts) if one.base == coin)[-1]
+        for coin in coins
+    ]
+    return RiskUnits(
+        names=coins,
+        of_symbol=np.array([coins.index(str(one.base)) for one in contracts], dtype=np.intp),
+        index=np.array(index, dtype=np.intp),
+    )
 
 
 def _one_leg_per_side(state: AccountState) -> None:
@@ -271,13 +334,6 @@ def _leverage_above_tier(
         f" {state.venue.name} allows at a notional of {fmt.plain(notional[row], 2)}"
         for row in np.flatnonzero(leverage > allowed)
     ]
-
-
-@lru_cache(maxsize=32)
-def _tiers(rules: RuleSet, symbols: tuple[str, ...]) -> Schedule:
-    """Maintenance schedules of the symbols; empty for one that is only marked."""
-    tables = [rules.tiers.get(symbol, ()) for symbol in symbols]
-    return Schedule.from_bands([[tier[:2] for tier in table] for table in tables])
 
 
 @lru_cache(maxsize=32)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import date
 from typing import Any
 
 from traitlets import HasTraits, TraitError, TraitType
@@ -86,3 +87,19 @@ class Number(TraitType[float, Any]):
         """Check against the bounds."""
         where = " ".join(part for part in (getattr(obj, "label", ""), self.name or "") if part)
         return number(where, content, **self.bounds)
+
+
+class Day(TraitType[str, Any]):
+    """An ISO date as text, or nothing."""
+
+    info_text = "an ISO date such as '2026-12-25', or an empty text"
+
+    def validate(self, obj: HasTraits, content: object) -> str:
+        """Check that the calendar has the day."""
+        if isinstance(content, date):
+            content = content.isoformat()[:10]
+        try:
+            return date.fromisoformat(content).isoformat() if content else ""  # type: ignore[arg-type]
+        except (TypeError, ValueError):
+            msg = f"{self.name}: {content!r} must be an ISO date such as '2026-12-25'"
+            raise TraitError(msg) from None

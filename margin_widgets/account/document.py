@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from margin_widgets.account.account import Account
 
 SCHEMA = "margin-widgets/account"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 class DocumentError(ValueError):
@@ -83,6 +83,8 @@ def to_document(state: AccountState) -> dict[str, Any]:
         asset: [list(band) for band in bands] for asset, bands in state.haircuts.items()
     }
     document["order_margin"] = state.order_margin
+    if state.as_of:
+        document["as_of"] = state.as_of
     return document
 
 
@@ -216,6 +218,7 @@ def _account(document: Any) -> Account:
             prices=current.get("prices"),
             haircuts=current.get("haircuts"),
             order_margin=current.get("order_margin", 0.0),
+            as_of=current.get("as_of", ""),
             name=current.get("name", ""),
         )
     except TraitError as error:
@@ -266,7 +269,18 @@ def _from_version_0(document: dict[str, Any]) -> dict[str, Any]:
     return document
 
 
-MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {0: _from_version_0}
+def _from_version_1(document: dict[str, Any]) -> dict[str, Any]:
+    """Version 1 named the venue's margin ratio in words; now it is a fraction of two figures."""
+    rules = document.get("rules")
+    if isinstance(rules, dict):
+        rules.pop("margin_ratio_name", None)
+    return document
+
+
+MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    0: _from_version_0,
+    1: _from_version_1,
+}
 """For each older schema version the step to the next one."""
 
 

@@ -13,9 +13,14 @@ import numpy as np
 from margin_widgets.account import formatting as fmt
 from margin_widgets.account.books import Books
 from margin_widgets.account.checks import number
+from margin_widgets.account.ratios import RatioReading, falling, read, rising
 from margin_widgets.engine import Ledger
 from margin_widgets.engine.book import Floats
+from margin_widgets.engine.liquidation import triggers_along
+from margin_widgets.engine.options import moved_marks, moves_with
+from margin_widgets.engine.rounding import Direction, to_tick
 from margin_widgets.engine.valuation import count_as_margin
+from margin_widgets.venues.ratio import FIGURES as RATIO_FIGURES
 from margin_widgets.venues.rules import did_you_mean
 
 if TYPE_CHECKING:
@@ -154,12 +159,17 @@ class MarginReport:
     @cached_property
     def initial_margin(self) -> float:
         """Initial margin: at entry in isolated pools, at mark in shared ones."""
-        return float(self.ledger.valuation.initial.sum())
+        figures = self.ledger.valuation
+        reserved = figures.initial if figures.pool_initial is None else figures.pool_initial
+        return float(reserved.sum())
 
     @cached_property
     def maintenance_margin(self) -> float:
-        """Maintenance margin of all positions."""
-        return float(self.ledger.valuation.maintenance.sum())
+        """Maintenance margin of all positions and loans."""
+        figures = self.ledger.valuation
+        if self.ledger.portfolio or self.ledger.book.has_loan_margin:
+            return float(figures.requirement.sum())
+        return float(figures.maintenance.sum())
 
     @cached_property
     def available(self) -> float:
@@ -169,7 +179,7 @@ class MarginReport:
         """
         partition, figures = self.ledger.partition, self.ledger.valuation
         shared = ~partition.own
-        reserved = partition.sum_by_pool(figures.initial)
+        reserved = self._pool_initial
         free = np.maximum(figures.margin_balance - reserved, 0.0)[shared].sum()  # pool by pool
         return max(0.0, float(free) + self._idle_counted - self.books.state.order_margin)
 
@@ -189,6 +199,23 @@ class MarginReport:
         if (balance <= 0).any():
             return None
         return float(np.max(required / balance, initial=0.0))
+
+    @cached_property
+    def margin_ratios(self) -> tuple[RatioReading, RatioReading]:
+        """Both senses of the margin ratio, of the pool nearest to liquidation.
+
+        Maintenance over balance, which rises towards liquidation; balance over maintenance, which
+        falls. Each with its numerator, its denominator and the value at which pools liquidate.
+        """
+        level = self.ledger.book.trigger_level
+        name, figures = self._nearest_pool
+        return read(rising(level), name, figures), read(falling(level), name, figures)
+
+    @cached_property
+    def venue_margin_ratio(self) -> RatioReading:
+        """The margin ratio as the venue itself writes it, of the pool nearest to liquidation."""
+        name, figures = self._nearest_pool
+        return read(self.books.state.venue.margin_ratio, name, figures)
 
     @cached_property
     def effective_leverage(self) -> float | None:
@@ -238,10 +265,10 @@ class MarginReport:
             for name, amounts in (
                 ("notional", figures.notional),
                 ("unrealized_pnl", figures.unrealized_pnl),
-                ("initial_margin", figures.initial),
-                ("maintenance_margin", figures.maintenance),
             )
         }
+        sums["initial_margin"] = self._pool_initial
+        sums["maintenance_margin"] = figures.requirement
         counted = count_as_margin(self.books.book, partition.wallet) * self._asset_prices
         collateral = counted.sum(axis=-1)
         names, members = self.books.pool_names(self.mode), self.books.pool_members(self.mode)
@@ -328,7 +355,8 @@ class MarginReport:
     def held_symbols(self, position: int) -> list[int]:
         """Symbols, other than its own, whose marks a position's liquidation price takes as given.
 
-        Those of the pool's other positions, and those that the pool's collateral follows.
+        Those of the pool's other positions, and those that the pool's collateral follows; not those
+        of options on it, which follow it.
         """
         book, partition = self.books.book, self.ledger.partition
         pool = partition.pool[position]
@@ -337,9 +365,27 @@ class MarginReport:
         held[book.position_settle[members]] = True
         followed = book.asset_symbol[held]
         found = dict.fromkeys([*book.symbol[members].tolist(), *followed[followed >= 0].tolist()])
-        return [symbol for symbol in found if symbol != book.symbol[position]]
+        return [symbol for symbol in found if not moves_with(book, symbol, book.symbol[position])]
 
     # -- what if ----------------------------------------------------------------------------
+
+    def trigger_prices(self, symbol: str) -> tuple[float | None, float | None]:
+        """Prices of a symbol below and above its mark at which the first pool is liquidated.
+
+        The symbol need not be held: collateral may follow it (spot margin), and options on it do.
+
+        Raises
+        ------
+        KeyError
+            If the account neither holds nor marks the symbol.
+        """
+        if symbol not in self.books.symbols:
+            hint = did_you_mean(symbol, self.books.symbols)
+            raise KeyError(f"trigger_prices: no {symbol!r} in this account{hint}")
+        place = self.books.symbols.index(symbol)
+        found = triggers_along(self.ledger.ray_of(place), self.ledger.partition)
+        mark = float(self.ledger.marks[place])
+        return _extreme(found.lower * mark, np.fmax), _extreme(found.upper * mark, np.fmin)
 
     def collateral_to_survive(self, shock: float) -> CollateralNeed:
         """Collateral with which each pool stands exactly at maintenance after a common move.
@@ -356,9 +402,12 @@ class MarginReport:
         collateral without haircut whose price does not move.
         """
         shock = number("shock", shock, above=-1.0)
-        moved = self.books.ledger(self.mode, self.books.marks * (1 + shock)).valuation
-        partition = self.ledger.partition
-        needed = moved.requirement - partition.sum_by_pool(moved.unrealized_pnl)
+        book, partition = self.books.book, self.ledger.partition
+        marks = moved_marks(book, self.books.marks, 1 + shock)
+        moved = self.books.ledger(self.mode, marks)
+        settle_price = moved.marked.asset_prices[book.position_settle]
+        counted = partition.sum_by_pool(moved.marked.counted * settle_price)
+        needed = book.trigger_level * moved.valuation.requirement - counted
         names = self.books.pool_names(self.mode)
         by_pool = {name: float(need) for name, need in zip(names, needed, strict=True)}
         return CollateralNeed(float(needed.sum()), by_pool)
@@ -404,6 +453,33 @@ class MarginReport:
     @cached_property
     def _asset_prices(self) -> Floats:
         return self.ledger.marked.asset_prices
+
+    @cached_property
+    def _pool_initial(self) -> Floats:
+        figures = self.ledger.valuation
+        if figures.pool_initial is not None:
+            return figures.pool_initial
+        return self.ledger.partition.sum_by_pool(figures.initial)
+
+    @cached_property
+    def _nearest_pool(self) -> tuple[str, dict[str, float]]:
+        """Name and figures of the pool nearest to liquidation; all 0 without any pool."""
+        figures, partition = self.ledger.valuation, self.ledger.partition
+        balance, required = figures.margin_balance, figures.requirement
+        pools = np.flatnonzero(partition.occupied)
+        if not len(pools):
+            return "", dict.fromkeys(RATIO_FIGURES, 0.0)
+        with np.errstate(all="ignore"):
+            ratio = np.where(balance > 0, required / balance, np.inf)[pools]
+        pool = pools[np.argmax(ratio)]
+        wallet = (partition.wallet[pool] * self._asset_prices).sum()
+        return self.books.pool_names(self.mode)[pool], {
+            "maintenance margin": float(required[pool]),
+            "margin balance": float(balance[pool]),
+            "equity": float(figures.equity[pool]),
+            "initial margin": float(self._pool_initial[pool]),
+            "wallet balance": float(wallet),
+        }
 
     @cached_property
     def _idle_counted(self) -> float:
@@ -496,19 +572,22 @@ class PositionReport:
         return self._figure("unrealized_pnl")
 
     @property
-    def margin(self) -> float:
-        """Margin assigned (isolated), or initial margin reserved (shared pool)."""
-        return self._figure("margin")
+    def margin(self) -> float | None:
+        """Margin assigned (isolated), or initial margin reserved (shared pool).
+
+        None under portfolio margin, as the two below: only a pool has margin there.
+        """
+        return _optional(self._figure("margin"))
 
     @property
-    def initial_margin(self) -> float:
+    def initial_margin(self) -> float | None:
         """Notional over leverage: at entry if isolated, at mark if shared."""
-        return self._figure("initial_margin")
+        return _optional(self._figure("initial_margin"))
 
     @property
-    def maintenance_margin(self) -> float:
+    def maintenance_margin(self) -> float | None:
         """Own maintenance margin."""
-        return self._figure("maintenance_margin")
+        return _optional(self._figure("maintenance_margin"))
 
     @property
     def margin_ratio(self) -> float | None:
@@ -533,6 +612,26 @@ class PositionReport:
     def bankruptcy_price(self) -> float | None:
         """Price of its symbol at which its pool has no equity."""
         return _optional(self._figure("bankruptcy_price"))
+
+    @property
+    def displayed_liquidation_price(self) -> float | None:
+        """Liquidation price on the contract's tick, rounded as the venue rounds it.
+
+        Towards the entry where the rule set says so; else, or without a tick, as it is.
+        """
+        return self._displayed(self.liquidation_price, "towards entry")
+
+    @property
+    def displayed_bankruptcy_price(self) -> float | None:
+        """Bankruptcy price on the contract's tick; rounded away from the entry."""
+        return self._displayed(self.bankruptcy_price, "away from entry")
+
+    def _displayed(self, price: float | None, direction: Direction) -> float | None:
+        books = self.report.books
+        tick = books.contracts[books.book.symbol[self.index]].tick
+        if price is None or tick is None or books.state.venue.rounding == "none":
+            return price
+        return float(to_tick(price, tick, direction, books.book.entry[self.index]))
 
     @property
     def distance(self) -> float | None:

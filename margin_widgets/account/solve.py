@@ -7,6 +7,7 @@ from traitlets import TraitError
 from margin_widgets.account.account import Account
 from margin_widgets.account.checks import number
 from margin_widgets.engine.book import Floats
+from margin_widgets.engine.options import moved_marks, reprice
 from margin_widgets.engine.solve import wallet_at_trigger
 from margin_widgets.venues.rules import did_you_mean
 
@@ -84,7 +85,8 @@ def wallet_for_shock(account: Account, shock: float, symbol: str | None = None) 
         Whose pool is meant where cross margin is pooled by settlement asset.
     """
     number("shock", shock, above=-1.0)
-    return _wallet_change(account, symbol, account.books.marks * (1 + shock))
+    books = account.books
+    return _wallet_change(account, symbol, moved_marks(books.book, books.marks, 1 + shock))
 
 
 def funding_asset(account: Account, symbol: str | None = None) -> str:
@@ -112,9 +114,10 @@ def _moved(account: Account, symbol: str, price: float) -> Floats:
     if symbol not in account.books.symbols:
         hint = did_you_mean(symbol, account.books.symbols)
         raise KeyError(f"symbol: {symbol!r} is not in this account{hint}")
-    marks = account.books.marks.copy()
-    marks[account.books.symbols.index(symbol)] = price
-    return marks
+    books = account.books
+    marks = books.marks.copy()
+    marks[books.symbols.index(symbol)] = price
+    return marks if books.book.options is None else reprice(books.book, books.marks, marks)
 
 
 def _wallet_change(account: Account, symbol: str | None, marks: Floats) -> float:

@@ -42,6 +42,7 @@ class AccountState:
     prices: Mapping[str, float]
     haircuts: Mapping[str, Any]
     order_margin: float
+    as_of: str = ""
 
     def __post_init__(self) -> None:
         for name in MAPPINGS:

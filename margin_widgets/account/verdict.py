@@ -11,25 +11,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from margin_widgets.account import formatting as fmt
-from margin_widgets.account.books import Books
-from margin_widgets.engine.book import Floats
-from margin_widgets.engine.piecewise import positive_roots
+from margin_widgets.account.course import FARTHEST, Course, Fall, spans
+from margin_widgets.engine.options import moves_with
+from margin_widgets.engine.piecewise import evaluate
 
 if TYPE_CHECKING:
     from margin_widgets.account.account import Account
     from margin_widgets.account.curve import Curve
-    from margin_widgets.engine.sweep import Track
 
 Piece = tuple[str, str | None]
 
 _NAMED = 2
 """Liquidations that are named; the others are counted."""
-_EQUAL = 1e-12
-"""Equities this near, relative to the largest, are the same."""
 _SPANS = 4
 """Most changes of the lead that a sentence can carry."""
-_FARTHEST = 11.0
-"""Factor on the marks beyond which a rise is no longer spoken of: +1,000 %."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +100,7 @@ def conditions(account: Account) -> str:
         followed = book.asset_symbol[np.concatenate([assets, book.position_settle[members]])]
         held = dict.fromkeys(int(s) for s in [*book.symbol[members], *followed[followed >= 0]])
         for symbol in dict.fromkeys(int(s) for s in book.symbol[members & priced]):
-            others[symbol] = [one for one in held if one != symbol]
+            others[symbol] = [one for one in held if not moves_with(book, one, symbol)]
     dependent = {symbol: held for symbol, held in others.items() if held}
     if not dependent:
         return ""
@@ -128,71 +123,6 @@ def conditions(account: Account) -> str:
     )
 
 
-# -- one mode on one side of the present --------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Fall:
-    """A pool reaching its trigger."""
-
-    u: float
-    pool: int
-
-
-@dataclass(frozen=True)
-class _Course:
-    """One margin mode from the present outward in one direction."""
-
-    mode: str
-    books: Books
-    track: Track
-    side: int
-
-    def falls(self) -> list[_Fall]:
-        """Pools that are liquidated on the way, in order."""
-        reached = np.where(self.track.fallen, np.nan, self.track.trigger[:, self.side])
-        pools = np.flatnonzero(reached <= _FARTHEST)
-        order = pools[np.argsort(np.abs(reached[pools] - 1.0), kind="stable")]
-        return [_Fall(float(reached[pool]), int(pool)) for pool in order]
-
-    def members(self, pool: int) -> list[str]:
-        """Keys of a pool's positions."""
-        inside = np.flatnonzero(self.books.partitions[self.mode].pool == pool)
-        return [self.books.keys[index] for index in inside]
-
-    def whole(self, pool: int) -> bool:
-        """Whether the pool holds all positions."""
-        return bool((self.books.partitions[self.mode].pool == pool).all())
-
-    def left(self, pool: int, u: float) -> float:
-        """What comes back to the account from a pool liquidated at u."""
-        if not self.track.book.residual_returned:
-            return 0.0
-        held = _value(self.track.ray.equity[pool], u)
-        fee = self.track.book.liquidation_fee * _value(self.track.ray.notional[pool], u)
-        return max(held - min(max(fee, 0.0), max(held, 0.0)), 0.0)
-
-    def pieces(self) -> Iterator[tuple[float, Floats]]:
-        """Where each piece of the account's equity begins, and its terms in (1, u, 1/u)."""
-        terms = self.track.idle.astype(float)
-        equity = self.track.ray.equity
-        for pool in np.flatnonzero(self.track.fallen):
-            terms[0] += self.left(int(pool), 1.0)
-        # Standing pools are summed anew each time: nothing of a closed one remains as rounding.
-        standing = ~self.track.fallen
-        back = 0.0
-        yield 1.0, terms + equity[standing].sum(axis=0)
-        for fall in self.falls():
-            standing = standing.copy()
-            standing[fall.pool] = False
-            back += self.left(fall.pool, fall.u)
-            yield fall.u, terms + equity[standing].sum(axis=0) + np.array([back, 0.0, 0.0])
-
-
-def _value(terms: Floats, u: float) -> float:
-    return float(terms[0] + terms[1] * u + terms[2] / u)
-
-
 # -- writing ------------------------------------------------------------------------------------
 
 
@@ -200,7 +130,7 @@ def _sentences(curve: Curve) -> Iterator[Piece]:
     books = curve.books
     tracks = {mode: getattr(curve, mode).series.track for mode in ("isolated", "cross")}
     courses = {
-        (mode, side): _Course(mode, books, track, side)
+        (mode, side): Course(mode, books, track, side)
         for mode, track in tracks.items()
         for side in (0, 1)
     }
@@ -214,7 +144,7 @@ def _sentences(curve: Curve) -> Iterator[Piece]:
         if tracks["isolated"].fallen.any() or tracks["cross"].fallen.any():
             yield "No common move liquidates anything else.", None
         else:
-            yield f"No common fall of all marks, and no rise up to {_move(_FARTHEST)},", None
+            yield f"No common fall of all marks, and no rise up to {_move(FARTHEST)},", None
             yield " liquidates a position in either mode.", None
         return
     side = min(firsts)[1]
@@ -228,7 +158,7 @@ def _sentences(curve: Curve) -> Iterator[Piece]:
     yield from _the_other_way(courses["isolated", 1 - side], courses["cross", 1 - side])
 
 
-def _already_below(isolated: _Course, cross: _Course) -> Iterator[Piece]:
+def _already_below(isolated: Course, cross: Course) -> Iterator[Piece]:
     fallen = np.flatnonzero(isolated.track.fallen)
     named = [" and ".join(isolated.members(int(pool))) for pool in fallen]
     below = [f"{_listed(named)} isolated"] if named else []
@@ -257,7 +187,7 @@ def _move(u: float) -> str:
     return fmt.percent(u - 1.0, sign=True)
 
 
-def _number(course: _Course, fall: _Fall) -> Piece:
+def _number(course: Course, fall: Fall) -> Piece:
     """The move of a liquidation, with the path of the figure that explains it."""
     pools = course.track.trigger[fall.pool] - 1.0
     other = pools[1 - course.side]
@@ -265,10 +195,13 @@ def _number(course: _Course, fall: _Fall) -> Piece:
     figure = "liquidation_shock" if nearest else "liquidation_shocks"
     if course.mode == "cross" and len(course.track.trigger) == 1:
         return _move(fall.u), f"cross.{figure}"
-    return _move(fall.u), f"{course.mode}.positions.{course.members(fall.pool)[0]}.{figure}"
+    key = course.members(fall.pool)[0]
+    if key not in course.books.places:
+        return _move(fall.u), None
+    return _move(fall.u), f"{course.mode}.positions.{key}.{figure}"
 
 
-def _what_isolated_does(course: _Course) -> Iterator[Piece]:
+def _what_isolated_does(course: Course) -> Iterator[Piece]:
     falls = course.falls()
     if not falls:
         yield "isolated loses no position", None
@@ -283,29 +216,29 @@ def _what_isolated_does(course: _Course) -> Iterator[Piece]:
     if rest:
         yield f" and {len(rest)} more until ", None
         yield _number(course, rest[-1])
-    *_, (u, terms) = course.pieces()
-    left = _value(terms, u)
+    *_, last = course.pieces()
+    left = last.value(last.begin)
     word = "owes" if left < 0 else "keeps" if _all_gone(course) else "has"
     yield f" and {word} {fmt.amount(abs(left))}", None
     open_still = len(course.track.trigger) - len(falls) - int(course.track.fallen.sum())
     if open_still:
         standing = "position" if open_still == 1 else "positions"
         yield f" there with {open_still} {standing} still open", None
-    elif terms[1:].any():
+    elif last.moves:
         yield " there", None
 
 
-def _all_gone(course: _Course) -> bool:
+def _all_gone(course: Course) -> bool:
     return len(course.falls()) + int(course.track.fallen.sum()) == len(course.track.trigger)
 
 
-def _what_cross_does(course: _Course) -> Iterator[Piece]:
+def _what_cross_does(course: Course) -> Iterator[Piece]:
     falls = course.falls()
     if not falls:
         if course.track.fallen.all():
             yield "cross is gone already", None
         else:
-            most = ("fall", f"rise up to {_move(_FARTHEST)}")[course.side]
+            most = ("fall", f"rise up to {_move(FARTHEST)}")[course.side]
             yield f"cross is not liquidated by any common {most}", None
         return
     pieces = list(course.pieces())
@@ -324,9 +257,8 @@ def _what_cross_does(course: _Course) -> Iterator[Piece]:
         if falls[_NAMED:]:
             yield f" and {len(falls) - _NAMED} more", None
         yield " and ", None
-    u, terms = pieces[-1]
-    before = _value(pieces[-2][1], u)
-    after = _value(terms, u)
+    before = pieces[-2].value(pieces[-1].begin)
+    after = pieces[-1].value(pieces[-1].begin)
     if _all_gone(course) and abs(after) <= 0.005 * max(abs(before), 1e-9):
         yield "loses the account", None
     else:
@@ -334,30 +266,30 @@ def _what_cross_does(course: _Course) -> Iterator[Piece]:
         yield fmt.amount(after), None
 
 
-def _who_leads(isolated: _Course, cross: _Course) -> Iterator[Piece]:
-    lent = -_value(isolated.track.idle, 1.0)
+def _who_leads(isolated: Course, cross: Course) -> Iterator[Piece]:
+    lent = -float(evaluate(isolated.track.idle, 1.0))
     if lent > 0:
         yield f"Isolated needs {fmt.amount(lent)} more collateral than there is:", None
         yield " as it stands only cross can be had.", None
         return
-    spans = [span for span in _spans(isolated, cross) if span[0] != span[1]]
-    if all(lead == 0 for _, _, lead in spans):
+    stretches = [span for span in spans(isolated, cross) if span[0] != span[1]]
+    if all(lead == 0 for _, _, lead in stretches):
         yield "Both modes are worth the same all the way.", None
         return
     names = {1: "isolated is", -1: "cross is"}
-    if spans[0][2] == 0:
-        spans = spans[1:]
-    if len(spans) > _SPANS:
-        begin, _, lead = spans[0]
+    if stretches[0][2] == 0:
+        stretches = stretches[1:]
+    if len(stretches) > _SPANS:
+        begin, _, lead = stretches[0]
         yield (
             f"From {_move(begin)} {names.get(lead, 'neither is')} ahead, then the lead changes;",
             None,
         )
-        begin, _, lead = spans[-1]
+        begin, _, lead = stretches[-1]
         yield f" beyond {_move(begin)} {_leader(lead)}.", None
         return
-    for number, (begin, end, lead) in enumerate(spans):
-        last = number == len(spans) - 1
+    for number, (begin, end, lead) in enumerate(stretches):
+        last = number == len(stretches) - 1
         if number:
             yield ", ", None
         if last and number:
@@ -379,51 +311,7 @@ def _leader(lead: int) -> str:
     return {0: "both are worth the same", 1: "isolated is ahead", -1: "cross is ahead"}[lead]
 
 
-def _spans(isolated: _Course, cross: _Course) -> list[tuple[float, float, int]]:
-    """Stretches (from u, to u, lead) outward from the present; lead 1: isolated, -1: cross.
-
-    Between liquidations both equities are ``a + b u + c / u``, so where they meet is exact.
-    """
-    down = isolated.side == 0
-    end = 0.0 if down else _FARTHEST
-    pieces = {"isolated": list(isolated.pieces()), "cross": list(cross.pieces())}
-    begins = sorted({u for course in pieces.values() for u, _ in course}, reverse=down)
-    found: list[tuple[float, float, int]] = []
-    places = dict.fromkeys(pieces, 0)
-    for begin, until in zip(begins, [*begins[1:], end], strict=True):
-        present = {}
-        for mode, course in pieces.items():
-            while places[mode] + 1 < len(course) and (
-                course[places[mode] + 1][0] >= begin
-                if down
-                else course[places[mode] + 1][0] <= begin
-            ):
-                places[mode] += 1
-            present[mode] = course[places[mode]][1]
-        difference = present["isolated"] - present["cross"]
-        size = max(np.abs(present["isolated"]).max(), np.abs(present["cross"]).max())
-        difference = np.where(np.abs(difference) <= _EQUAL * size, 0.0, difference)
-        for start, stop, lead in _signs(difference, begin, until):
-            if found and found[-1][2] == lead:
-                found[-1] = (found[-1][0], stop, lead)
-            else:
-                found.append((start, stop, lead))
-    return found
-
-
-def _signs(terms: Floats, begin: float, end: float) -> Iterator[tuple[float, float, int]]:
-    """Split a stretch at the zeros of a difference, with the sign of each part."""
-    if not terms.any():
-        yield begin, end, 0
-        return
-    low, high = min(begin, end), max(begin, end)
-    roots = [float(root) for root in positive_roots(terms)]
-    inside = sorted({r for r in roots if low < r < high}, reverse=end < begin)
-    for start, stop in zip([begin, *inside], [*inside, end], strict=True):
-        yield start, stop, int(np.sign(_value(terms, (start + stop) / 2)))
-
-
-def _the_other_way(isolated: _Course, cross: _Course) -> Iterator[Piece]:
+def _the_other_way(isolated: Course, cross: Course) -> Iterator[Piece]:
     firsts = [(course, fall) for course in (isolated, cross) for fall in course.falls()[:1]]
     for number, (course, fall) in enumerate(firsts):
         opening = f" If they {('fall', 'rise')[course.side]}, "

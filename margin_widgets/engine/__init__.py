@@ -5,8 +5,10 @@ the whole difference between isolated and cross), `valuation` (figures at given 
 same figures as exact functions of one moved price), `liquidation` (where a pool reaches its
 trigger), `ledger` (all of it for one margin mode), `sweep` (the account's equity through and beyond
 liquidation) and `solve` (the way back: what collateral puts a liquidation where it is wanted).
+`batch` solves very many plain cross accounts at once.
 """
 
+from margin_widgets.engine.batch import AccountBatch
 from margin_widgets.engine.book import Book, Schedule
 from margin_widgets.engine.ledger import (
     Ledger,
@@ -20,6 +22,7 @@ from margin_widgets.engine.sweep import LiquidationEvent, Sweep, SweepSeries, sw
 from margin_widgets.engine.valuation import MarkedBook, Valuation, mark_book, value
 
 __all__ = [
+    "AccountBatch",
     "Book",
     "Ledger",
     "LiquidationEvent",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from margin_widgets.engine.book import Floats, Ints
@@ -12,7 +14,7 @@ def sum_by(group: Ints, amounts: Floats, groups: int) -> Floats:
     if amounts.ndim == 1:
         # NumPy counts in integers where there is nothing to weigh.
         return np.bincount(group, amounts, minlength=groups).astype(float, copy=False)
-    rows = amounts.reshape(-1, amounts.shape[-1])
+    rows = amounts.reshape(math.prod(amounts.shape[:-1]), amounts.shape[-1])
     flat = (np.arange(len(rows))[:, None] * groups + group).ravel()
     summed = sum_by(flat, rows.ravel(), len(rows) * groups)
     return summed.reshape(*amounts.shape[:-1], groups)

@@ -8,10 +8,14 @@ from functools import cached_property
 
 import numpy as np
 
+from margin_widgets.engine import curved, ray
 from margin_widgets.engine.book import Book, Bools, Floats, Ints
+from margin_widgets.engine.curved import CurvedRay
 from margin_widgets.engine.liquidation import Triggers, bankruptcy_along, stands, triggers_along
+from margin_widgets.engine.options import is_option
 from margin_widgets.engine.partition import Partition
-from margin_widgets.engine.ray import Ray, by_symbol, together
+from margin_widgets.engine.portfolio import PortfolioRules
+from margin_widgets.engine.ray import Ray
 from margin_widgets.engine.valuation import MarkedBook, Valuation, mark_book, value
 
 
@@ -24,10 +28,13 @@ class Ledger:
     marked : MarkedBook
         At marks (S,).
     partition : Partition
+    portfolio : PortfolioRules, optional
+        The grid whose worst loss pools must hold, instead of the sum of maintenance margins.
     """
 
     marked: MarkedBook
     partition: Partition
+    portfolio: PortfolioRules | None = None
 
     @property
     def book(self) -> Book:
@@ -42,27 +49,45 @@ class Ledger:
     @cached_property
     def valuation(self) -> Valuation:
         """Figures at the marks."""
-        return value(self.marked, self.partition)
+        return value(self.marked, self.partition, self.portfolio)
+
+    @property
+    def curved(self) -> bool:
+        """Whether figures along a moved price are found by search, not in closed form."""
+        return self.book.curved or self.portfolio is not None
 
     @cached_property
     def fallen(self) -> Bools:
         """Pools with positions that are below maintenance at the marks (P,)."""
         figures, partition = self.valuation, self.partition
         scale = partition.sum_by_pool(figures.notional) + np.abs(figures.margin_balance)
-        surplus = figures.margin_balance - figures.requirement
-        return partition.occupied & ~stands(self.book, surplus, scale)
+        surplus = figures.margin_balance - self.book.trigger_level * figures.requirement
+        return self._exposed & ~stands(self.book, surplus, scale)
+
+    @cached_property
+    def _exposed(self) -> Bools:
+        """Pools that can fall: not those of bought options alone, which can lose nothing more."""
+        partition = self.partition
+        if self.book.options is None:
+            return partition.occupied
+        bought = is_option(self.book) & (self.book.size > 0)
+        owing = partition.sum_by_pool((~bought).astype(float)) > 0
+        return owing | (partition.wallet < 0).any(axis=1)
 
     @cached_property
     def _alone(self) -> bool:
         """Whether each pool is one position on collateral that stays: all moves are its own."""
-        return bool(self.partition.own.all() and not np.any(self.book.asset_symbol >= 0))
+        still = not np.any(self.book.asset_symbol >= 0) and self.book.options is None
+        return bool(self.partition.own.all() and still)
 
     @cached_property
-    def _symbol_ray(self) -> tuple[Ray, Ints]:
+    def _symbol_ray(self) -> tuple[Ray | CurvedRay, Ints]:
         """Each pool along a move of each of its symbols, and the line of each position."""
         if self._alone:
             return self.common_ray, self.partition.pool
-        return by_symbol(self.marked, self.partition)
+        if self.curved:
+            return curved.by_symbol(self.marked, self.partition, self.portfolio)
+        return ray.by_symbol(self.marked, self.partition)
 
     @cached_property
     def _symbol_triggers(self) -> Triggers:
@@ -71,9 +96,15 @@ class Ledger:
         return triggers_along(self._symbol_ray[0], self.partition)
 
     @cached_property
-    def common_ray(self) -> Ray:
+    def common_ray(self) -> Ray | CurvedRay:
         """Each pool along a common move of all marks."""
-        return together(self.marked, self.partition)
+        return self.ray_of(None)
+
+    def ray_of(self, symbol: int | None) -> Ray | CurvedRay:
+        """Each pool along a move of one symbol's mark, or of all marks together."""
+        if self.curved:
+            return curved.together(self.marked, self.partition, symbol, self.portfolio)
+        return ray.together(self.marked, self.partition, symbol)
 
     @cached_property
     def common_triggers(self) -> Triggers:
@@ -94,8 +125,8 @@ class Ledger:
     @cached_property
     def bankruptcy_prices(self) -> Floats:
         """Price of each position's symbol at which its pool's equity is zero, NaN if none (N,)."""
-        ray, line = self._symbol_ray
-        return bankruptcy_along(ray)[line] * self.marks[self.book.symbol]
+        along, line = self._symbol_ray
+        return bankruptcy_along(along)[line] * self.marks[self.book.symbol]
 
     @cached_property
     def liquidation_shocks(self) -> Triggers:
@@ -110,11 +141,19 @@ class Ledger:
         """Terms (3,) of a position's pool at a factor u on its symbol: margin balance, requirement.
 
         The piece of ``a + b u + c / u`` that holds there; for explanations.
+
+        Raises
+        ------
+        ValueError
+            If the book is curved.
         """
-        ray, line = self._symbol_ray
+        along, line = self._symbol_ray
+        if isinstance(along, CurvedRay):
+            raise ValueError("symbol_terms: the book has no closed form along a moved price")
         mine = int(line[position])
-        requirement = ray.requirement.terms_at(mine, u)
-        return ray.surplus.terms_at(mine, u) + requirement, requirement
+        requirement = along.requirement.terms_at(mine, u)
+        needed = self.book.trigger_level * requirement
+        return along.surplus.terms_at(mine, u) + needed, requirement
 
 
 def liquidation_prices(book: Book, partition: Partition, marks: Floats) -> Triggers:

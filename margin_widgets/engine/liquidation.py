@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from margin_widgets.engine.book import Book, Bools, Floats
+from margin_widgets.engine.curved import CurvedRay
 from margin_widgets.engine.partition import Partition
-from margin_widgets.engine.piecewise import positive_roots
 from margin_widgets.engine.ray import Ray
 
 _ROUNDING = 1e-13
@@ -40,18 +40,18 @@ def stands(book: Book, surplus: Floats, scale: Floats) -> Bools:
     return level > 0 if book.triggers_at_equality else level >= 0
 
 
-def triggers_along(ray: Ray, partition: Partition) -> Triggers:
+def triggers_along(ray: Ray | CurvedRay, partition: Partition) -> Triggers:
     """Factors u on the moved marks at which each line's pool is liquidated (L,).
 
     ``margin balance = maintenance margin`` is solved exactly on the piece (tiers, haircut bands)
     in which its root lies: the tier at the liquidation price, not at the mark or the entry.
     """
-    lower, upper = ray.surplus.zeros_around_one()
+    lower, upper = ray.triggers()
     empty = ~partition.occupied[ray.pool]
     lower[empty], upper[empty] = np.nan, np.nan
     return Triggers(lower, upper)
 
 
-def bankruptcy_along(ray: Ray) -> Floats:
+def bankruptcy_along(ray: Ray | CurvedRay) -> Floats:
     """Factor u nearest to the present at which each line's pool has no equity, NaN if none (L,)."""
-    return Triggers(*positive_roots(ray.equity)).nearest(1.0)
+    return Triggers(*ray.bankruptcies()).nearest(1.0)

@@ -42,8 +42,8 @@ class Partition:
 
     @cached_property
     def occupied(self) -> Bools:
-        """Pools that hold at least one position; only these can be liquidated (P,)."""
-        return self.members > 0
+        """Pools that hold a position or owe a loan; only these can be liquidated (P,)."""
+        return (self.members > 0) | (~self.own & (self.wallet < 0).any(axis=1))
 
     def sum_by_pool(self, amounts: Floats) -> Floats:
         """Sum amounts of positions (..., N) over each pool (..., P)."""
@@ -56,9 +56,9 @@ class Partition:
         return summed.reshape(*summed.shape[:-1], pools, assets)
 
 
-def isolated(book: Book) -> Partition:
+def isolated(book: Book, *, by_settlement: bool = False) -> Partition:
     """Every position alone with the margin assigned to it; the rest of the wallet is idle."""
-    return configured(book, np.ones(len(book.symbol), dtype=bool))
+    return configured(book, np.ones(len(book.symbol), dtype=bool), by_settlement=by_settlement)
 
 
 def cross(book: Book, *, by_settlement: bool = False) -> Partition:
@@ -68,6 +68,8 @@ def cross(book: Book, *, by_settlement: bool = False) -> Partition:
 
 def configured(book: Book, alone: Bools | None = None, *, by_settlement: bool = False) -> Partition:
     """Positions marked `alone` in pools of their own, the others sharing what is left.
+
+    A loan is shared too: whatever is left over backs it, also where no position does.
 
     Parameters
     ----------
@@ -85,7 +87,8 @@ def configured(book: Book, alone: Bools | None = None, *, by_settlement: bool = 
     rest = book.wallet - assigned
     shared = ~alone
     idle = np.zeros(assets)
-    if not shared.any():
+    borrows = bool((book.wallet < 0).any()) and not by_settlement
+    if not shared.any() and not borrows:
         shared_wallet, idle = np.zeros((0, assets)), rest
         shared_pool = np.zeros(positions, dtype=np.intp)
     elif by_settlement:

@@ -58,6 +58,10 @@ class Hinges:
         return Hinges(self.line, -self.weight, self.inner)
 
     def __add__(self, other: Hinges) -> Hinges:
+        if not len(other.line):
+            return self
+        if not len(self.line):
+            return other
         return Hinges(
             np.concatenate([self.line, other.line]),
             np.concatenate([self.weight, other.weight]),
@@ -78,6 +82,13 @@ class PiecewiseLines:
 
     smooth: Floats
     hinges: Hinges
+
+    def times(self, factor: float) -> PiecewiseLines:
+        """All values, multiplied."""
+        if factor == 1.0:
+            return self
+        scaled = Hinges(self.hinges.line, self.hinges.weight * factor, self.hinges.inner)
+        return PiecewiseLines(self.smooth * factor, scaled)
 
     @cached_property
     def _pieces(self) -> tuple[Floats, Ints, Floats, Floats]:

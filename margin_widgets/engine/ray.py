@@ -7,10 +7,10 @@ from functools import cached_property
 
 import numpy as np
 
-from margin_widgets.engine.book import Bools, Floats, Ints
+from margin_widgets.engine.book import Bools, Floats, Ints, Schedule
 from margin_widgets.engine.grouping import sum_by
 from margin_widgets.engine.partition import Partition
-from margin_widgets.engine.piecewise import Hinges, PiecewiseLines
+from margin_widgets.engine.piecewise import Hinges, PiecewiseLines, evaluate, positive_roots
 from margin_widgets.engine.valuation import MarkedBook
 
 
@@ -33,14 +33,52 @@ class Ray:
     notional: Floats
     haircut: PiecewiseLines
     requirement: PiecewiseLines
+    trigger_level: float = 1.0
 
     @cached_property
     def surplus(self) -> PiecewiseLines:
-        """Margin balance less requirement: a pool falls where this is no longer positive."""
+        """Margin balance less what triggers: a pool falls where this is no longer positive."""
+        needed = self.requirement.times(self.trigger_level)
         return PiecewiseLines(
-            self.equity - self.haircut.smooth - self.requirement.smooth,
-            -(self.haircut.hinges + self.requirement.hinges),
+            self.equity - self.haircut.smooth - needed.smooth,
+            -(self.haircut.hinges + needed.hinges),
         )
+
+    def triggers(self) -> tuple[Floats, Floats]:
+        """Factors below and above 1 at which the surplus is zero, NaN where there is none (L,)."""
+        return self.surplus.zeros_around_one()
+
+    def bankruptcies(self) -> tuple[Floats, Floats]:
+        """Factors at which there is no equity; NaN where there is none (L,)."""
+        return positive_roots(self.equity)
+
+    def equity_at(self, u: Floats) -> Floats:
+        """Market value of each pool at factors of its own (L, K)."""
+        return evaluate(self.equity[:, None, :], u)
+
+    def notional_at(self, u: Floats) -> Floats:
+        """Notional of each pool at factors of its own (L, K)."""
+        return evaluate(self.notional[:, None, :], u)
+
+    def requirement_on(self, u: Floats) -> Floats:
+        """Maintenance margin on an ascending grid (G,) -> (L, G)."""
+        return self.requirement.on_grid(u)
+
+    def balance_on(self, u: Floats) -> Floats:
+        """Margin balance on an ascending grid (G,) -> (L, G)."""
+        kept = PiecewiseLines(self.equity - self.haircut.smooth, -self.haircut.hinges)
+        return kept.on_grid(u)
+
+    def equity_while_standing(self, u: Floats, begin: Ints, end: Ints) -> Floats:
+        """Sum of the pools' equity on a grid (G,), each from its `begin` to before its `end`."""
+        cells = len(u) + 1
+        total = np.zeros(len(u))
+        for term, factor in enumerate((np.ones_like(u), u, 1 / u)):
+            amount = self.equity[:, term]
+            if amount.any():
+                steps = sum_by(begin, amount, cells) - sum_by(end, amount, cells)
+                total = total + np.cumsum(steps)[:-1] * factor
+        return total
 
 
 def by_symbol(marked: MarkedBook, partition: Partition) -> tuple[Ray, Ints]:
@@ -147,8 +185,8 @@ def _lines(
         _add_rows(requirement, line, moved_terms(marked.maintenance[moved], nothing))
         tiers = _no_hinges()
     else:
-        rate = book.tiers.steps[book.symbol[moved], 0] + book.closing_fee[book.symbol[moved]]
-        _add_rows(requirement, line, moved_terms(nothing, rate * np.abs(at_mark)))
+        rate = book.tiers.steps[book.symbol[moved], 0] + book.rate[moved]
+        _add_rows(requirement, line, moved_terms(book.fixed[moved], rate * np.abs(at_mark)))
         floors = book.tiers.floors[book.symbol[moved], 1:]
         steps = book.tiers.steps[book.symbol[moved], 1:]
         position, band = np.nonzero(steps)
@@ -161,24 +199,28 @@ def _lines(
         pool=line_pool,
         equity=net.sum(axis=1),
         notional=gross,
-        haircut=PiecewiseLines(np.zeros((lines, 3)), _haircuts(marked, net, asset_moves)),
-        requirement=PiecewiseLines(requirement, tiers),
+        haircut=PiecewiseLines(
+            np.zeros((lines, 3)), _banded(book.haircuts, prices, net, asset_moves)
+        ),
+        requirement=PiecewiseLines(
+            requirement, tiers + _banded(book.loans, prices, -net, asset_moves)
+        ),
+        trigger_level=book.trigger_level,
     )
 
 
-def _haircuts(marked: MarkedBook, net: Floats, asset_moves: Bools) -> Hinges:
-    """What does not count of the net assets (L, A, 3), band by band."""
-    haircuts = marked.book.haircuts
-    asset, band = np.nonzero(haircuts.steps)
-    if not len(asset):
+def _banded(schedule: Schedule, prices: Floats, net: Floats, asset_moves: Bools) -> Hinges:
+    """What a schedule takes of the net assets (L, A, 3), band by band."""
+    if not schedule.steps.any():
         return _no_hinges()
+    asset, band = np.nonzero(schedule.steps)
     lines = len(net)
     line = np.repeat(np.arange(lines), len(asset))
     asset, band = np.tile(asset, lines), np.tile(band, lines)
     over = net[line, asset]
-    floor_worth = haircuts.floors[asset, band] * marked.asset_prices[asset]
+    floor_worth = schedule.floors[asset, band] * prices[asset]
     over[np.arange(len(over)), asset_moves[line, asset].astype(np.intp)] -= floor_worth
-    return Hinges(line, haircuts.steps[asset, band], over)
+    return Hinges(line, schedule.steps[asset, band], over)
 
 
 def _add_rows(target: Floats, row: Ints, terms: Floats) -> None:

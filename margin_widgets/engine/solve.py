@@ -56,8 +56,9 @@ def wallet_at_trigger(
     figures = value(marked, partition)
     price = float(marked.asset_prices[asset])
     in_asset = (partition.pool == pool) & (book.position_settle == asset)
-    profit = float(marked.profit[in_asset].sum())
+    profit = float(marked.counted[in_asset].sum())
     net = partition.wallet[pool, asset] + profit
     counts = net - float(book.haircuts.at(np.array([asset]), np.array([net]))[0])
-    missing = float(figures.requirement[pool] - figures.margin_balance[pool]) / price
+    needed = book.trigger_level * figures.requirement[pool]
+    missing = float(needed - figures.margin_balance[pool]) / price
     return amount_that_counts_as(book, asset, counts + missing) - profit

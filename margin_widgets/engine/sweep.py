@@ -10,11 +10,12 @@ from itertools import groupby
 import numpy as np
 
 from margin_widgets.engine.book import Book, Bools, Floats, Ints
+from margin_widgets.engine.curved import CurvedRay
 from margin_widgets.engine.grouping import sum_by
 from margin_widgets.engine.ledger import Ledger
 from margin_widgets.engine.liquidation import bankruptcy_along, triggers_along
 from margin_widgets.engine.piecewise import evaluate
-from margin_widgets.engine.ray import Ray, together
+from margin_widgets.engine.ray import Ray
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class Track:
     """
 
     book: Book
-    ray: Ray
+    ray: Ray | CurvedRay
     idle: Floats
     trigger: Floats
     fallen: Bools
@@ -99,19 +100,15 @@ class SweepSeries:
         """Equity of each pool at its triggers below and above, and the fee taken there (P, 2)."""
         u = np.where(np.isnan(self.track.trigger), 1.0, self.track.trigger)
         ray = self.track.ray
-        left = evaluate(ray.equity[:, None, :], u)
-        fee = self.track.book.liquidation_fee * evaluate(ray.notional[:, None, :], u)
+        left = ray.equity_at(u)
+        fee = self.track.book.liquidation_fee * ray.notional_at(u)
         return left, np.clip(fee, 0.0, np.maximum(left, 0.0))
 
     @cached_property
     def _returned(self) -> Floats:
         """What goes back to the account of each pool closed below and above (P, 2)."""
         left, fee = self._left
-        return (
-            np.maximum(left - fee, 0.0)
-            if self.track.book.residual_returned
-            else np.zeros_like(left)
-        )
+        return self.track.book.residual_returned * np.maximum(left - fee, 0.0)
 
     @cached_property
     def equity(self) -> Floats:
@@ -119,11 +116,7 @@ class SweepSeries:
         begin, end = self._span
         cells = len(self.u) + 1
         total = evaluate(self.track.idle, self.u)
-        for term, factor in enumerate((np.ones_like(self.u), self.u, 1 / self.u)):
-            amount = self.track.ray.equity[:, term]
-            if amount.any():
-                steps = sum_by(begin, amount, cells) - sum_by(end, amount, cells)
-                total = total + np.cumsum(steps)[:-1] * factor
+        total = total + self.track.ray.equity_while_standing(self.u, begin, end)
         below, above = self._returned.T
         if below.any() or above.any():
             total = total + below.sum() - np.cumsum(sum_by(begin, below, cells))[:-1]
@@ -139,7 +132,7 @@ class SweepSeries:
 
     @cached_property
     def _requirements(self) -> Floats:
-        return np.where(self._standing, self.track.ray.requirement.on_grid(self.u), 0.0)
+        return np.where(self._standing, self.track.ray.requirement_on(self.u), 0.0)
 
     @cached_property
     def maintenance(self) -> Floats:
@@ -151,7 +144,7 @@ class SweepSeries:
     def margin_ratio(self) -> Floats:
         """Highest maintenance over margin balance of the pools that stand, NaN if none (G,)."""
         required = self._requirements
-        balance = required + self.track.ray.surplus.on_grid(self.u)
+        balance = self.track.ray.balance_on(self.u)
         with np.errstate(all="ignore"):
             ratio = np.where(self._standing & (balance > 0), required / balance, np.nan)
         highest: Floats = np.fmax.reduce(ratio, axis=0, initial=np.nan)
@@ -260,7 +253,7 @@ def _track(ledger: Ledger, symbol: int | None) -> Track:
         ray, triggers = ledger.common_ray, ledger.common_triggers
         follows = book.asset_symbol >= 0
     else:
-        ray = together(ledger.marked, partition, symbol)
+        ray = ledger.ray_of(symbol)
         triggers = triggers_along(ray, partition)
         follows = book.asset_symbol == symbol
     fallen = ledger.fallen

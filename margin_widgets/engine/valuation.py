@@ -7,7 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from margin_widgets.engine.book import Book, Floats
+from margin_widgets.engine.options import with_option_initial, with_options
 from margin_widgets.engine.partition import Partition
+from margin_widgets.engine.portfolio import PortfolioRules
+from margin_widgets.engine.risk_units import requirements
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,9 @@ class Valuation:
     margin_balance : ndarray (..., P)
         The same after haircuts; what is held against the requirement.
     requirement : ndarray (..., P)
-        Maintenance margin of each pool.
+        Maintenance margin of each pool, that of its loans included.
+    pool_initial : ndarray (..., P) or None
+        Initial margin of each pool where it is no sum over positions (portfolio margin).
     idle : ndarray (...)
         Market value of the collateral that backs nothing.
     """
@@ -35,6 +40,7 @@ class Valuation:
     equity: Floats
     margin_balance: Floats
     requirement: Floats
+    pool_initial: Floats | None
     idle: Floats
 
 
@@ -43,14 +49,27 @@ def unrealized_pnl(book: Book, price: Floats) -> Floats:
 
     Linear ``q (P - E)``; inverse ``q (1/E - 1/P)`` with ``q`` in quote units.
     """
+    if not book.position_inverse.any():
+        return book.size * (price - book.entry)
     return book.size * np.where(
-        book.position_inverse, 1 / book.entry - 1 / price, price - book.entry
+        book.position_inverse, 1 / book.entry - _one_over(book, price), price - book.entry
     )
 
 
 def notional(book: Book, price: Floats) -> Floats:
     """Notional in the settlement asset (..., N): linear ``|q| P``, inverse ``|q| / P``."""
-    return np.abs(book.size) * np.where(book.position_inverse, 1 / price, price)
+    return np.abs(book.size) * np.where(book.position_inverse, _one_over(book, price), price)
+
+
+def _one_over(book: Book, price: Floats) -> Floats:
+    """Reciprocal prices of inverse contracts; an option's price may be 0."""
+    return 1 / np.where(book.position_inverse, price, 1.0)
+
+
+def loan_margin(book: Book, amounts: Floats) -> Floats:
+    """Maintenance margin of amounts of assets (..., A), of which the negative ones are owed."""
+    assets = np.arange(len(book.wallet), dtype=np.intp)
+    return book.loans.at(assets, np.maximum(-amounts, 0.0))
 
 
 def count_as_margin(book: Book, amounts: Floats) -> Floats:
@@ -69,6 +88,10 @@ class MarkedBook:
     asset_prices : ndarray (..., A)
     price, profit, notional, maintenance : ndarray (..., N)
         Mark, unrealised profit, notional and maintenance margin of each position.
+    worth, counted : ndarray (..., N)
+        What each position adds to its pool's equity, and to its margin balance. Both are its
+        profit, except for options: their premium has left the wallet, so they add their value, and
+        to the margin balance only where the venue counts it.
     """
 
     book: Book
@@ -78,47 +101,74 @@ class MarkedBook:
     profit: Floats
     notional: Floats
     maintenance: Floats
+    worth: Floats
+    counted: Floats
 
 
 def mark_book(book: Book, marks: Floats) -> MarkedBook:
     """Value the positions of a book at `marks` (..., S)."""
     marks = np.asarray(marks, dtype=float)
     price = marks[..., book.symbol]
-    size = notional(book, price)
+    profit, size = unrealized_pnl(book, price), notional(book, price)
     maintenance = (
         np.broadcast_to(book.entry_maintenance, size.shape)
         if book.maintenance_at_entry
         else book.maintenance(size)
     )
-    return MarkedBook(
+    marked = MarkedBook(
         book=book,
         marks=marks,
         asset_prices=book.asset_prices(marks),
         price=price,
-        profit=unrealized_pnl(book, price),
+        profit=profit,
         notional=size,
         maintenance=maintenance,
+        worth=profit,
+        counted=profit,
     )
+    return marked if book.options is None else with_options(marked, marks[..., book.index])
 
 
-def value(marked: MarkedBook, partition: Partition) -> Valuation:
-    """Value positions and pools in the valuation currency."""
-    book, asset_prices, profit = marked.book, marked.asset_prices, marked.profit
-    settle_price = asset_prices[..., book.position_settle]
-    reserved = (
-        np.where(partition.own[partition.pool], book.entry_notional, marked.notional)
-        / book.leverage
-    )
-    net = partition.wallet + partition.sum_by_pool_and_asset(profit, book.position_settle)
-    pool_prices = asset_prices[..., None, :]
+def value(
+    marked: MarkedBook, partition: Partition, portfolio: PortfolioRules | None = None
+) -> Valuation:
+    """Value positions and pools in the valuation currency.
+
+    Under `portfolio` rules each pool must hold the worst loss over their grid; maintenance and
+    initial margin of single positions are then NaN: they have none of their own.
+    """
+    book, asset_prices = marked.book, marked.asset_prices
+    settle, pool_prices = book.position_settle, asset_prices[..., None, :]
+    settle_price = asset_prices[..., settle]
+    net = partition.wallet + partition.sum_by_pool_and_asset(marked.worth, settle)
+    counted = net
+    if portfolio is None and marked.counted is not marked.worth:
+        counted = partition.wallet + partition.sum_by_pool_and_asset(marked.counted, settle)
     required = marked.maintenance * settle_price
+    reserved = initial_margin(marked, partition) * settle_price
+    if portfolio is None:
+        requirement, pool_initial = partition.sum_by_pool(required), None
+    else:
+        requirement, pool_initial = requirements(marked, partition, portfolio)
+        required, reserved = np.full_like(required, np.nan), np.full_like(reserved, np.nan)
+    if book.has_loan_margin:
+        requirement = requirement + np.sum(loan_margin(book, counted) * pool_prices, axis=-1)
     return Valuation(
         notional=marked.notional * settle_price,
-        unrealized_pnl=profit * settle_price,
+        unrealized_pnl=marked.profit * settle_price,
         maintenance=required,
-        initial=reserved * settle_price,
+        initial=reserved,
         equity=np.sum(net * pool_prices, axis=-1),
-        margin_balance=np.sum(count_as_margin(book, net) * pool_prices, axis=-1),
-        requirement=partition.sum_by_pool(required),
+        margin_balance=np.sum(count_as_margin(book, counted) * pool_prices, axis=-1),
+        requirement=requirement,
+        pool_initial=pool_initial,
         idle=np.sum(partition.idle * asset_prices, axis=-1),
     )
+
+
+def initial_margin(marked: MarkedBook, partition: Partition) -> Floats:
+    """Initial margin in the settlement asset: at entry in a pool of one's own, else at mark."""
+    book = marked.book
+    frozen = partition.own[partition.pool]
+    reserved = book.initial_margin(np.where(frozen, book.entry_notional, marked.notional))
+    return reserved if book.options is None else with_option_initial(marked, reserved)

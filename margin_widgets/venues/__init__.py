@@ -13,10 +13,19 @@ from margin_widgets.venues.loading import (
     names,
     to_mapping,
 )
-from margin_widgets.venues.rules import Contract, RuleError, RuleSet, Tier
+from margin_widgets.venues.rules import (
+    Contract,
+    OpenInterest,
+    RatioConvention,
+    RuleError,
+    RuleSet,
+    Tier,
+)
 
 __all__ = [
     "Contract",
+    "OpenInterest",
+    "RatioConvention",
     "RuleError",
     "RuleSet",
     "Tier",

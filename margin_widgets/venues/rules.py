@@ -2,120 +2,83 @@
 
 from __future__ import annotations
 
-import math
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from datetime import date
-from decimal import Decimal
-from difflib import get_close_matches
-from functools import lru_cache
 from html import escape
-from itertools import pairwise
-from numbers import Real
 from types import MappingProxyType
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
-DOLLARS = ("USD", "USDT", "USDC", "FDUSD", "BUSD", "TUSD", "DAI")
-"""Currencies taken as worth one another where no price says otherwise."""
+from margin_widgets.engine.closing import LiquidationPolicy
+from margin_widgets.engine.insurance import ADL_RANKS
+from margin_widgets.engine.option_margin import OptionMargin
+from margin_widgets.engine.portfolio import PortfolioRules
+from margin_widgets.venues import checks
+from margin_widgets.venues.checks import (
+    LARGEST,
+    SMALLEST,
+    RuleError,
+    did_you_mean,
+    real,
+)
+from margin_widgets.venues.contract import (
+    CONTRACT_KINDS,
+    DOLLARS,
+    Contract,
+    as_contract,
+    inferred,
+)
+from margin_widgets.venues.option_symbol import option_from_symbol
+from margin_widgets.venues.parts import as_part, checked_part
+from margin_widgets.venues.ratio import RatioConvention
+from margin_widgets.venues.tables import (
+    Bands,
+    OpenInterest,
+    Tier,
+    TierTable,
+    amounts_of,
+    haircut_bands,
+    liability_bands,
+    tier_table,
+)
 
-
-SMALLEST, LARGEST = 1e-15, 1e15
-"""Beyond these no amount is meant: a double no longer resolves cents, or products vanish."""
+__all__ = [
+    "CHANGED",
+    "DOLLARS",
+    "LARGEST",
+    "SMALLEST",
+    "Bands",
+    "Contract",
+    "OpenInterest",
+    "RatioConvention",
+    "RuleError",
+    "RuleSet",
+    "Tier",
+    "TierTable",
+    "as_contract",
+    "did_you_mean",
+    "haircut_bands",
+    "real",
+    "tier_table",
+]
 
 CHANGED = "+changed"
 """What the version of a rule set ends in once a part of it was exchanged."""
 
+KINDS = ("linear", "inverse", "quanto", "option", "spot")
+MODES = ("isolated", "cross", "portfolio")
 
-_UNIFIED = re.compile(r"(?P<base>\w+)/(?P<quote>\w+)(:\w+)?(-\d+)?$")
-"""Symbols as ccxt unifies them: BTC/USDT:USDT-261225."""
-
-
-class RuleError(ValueError):
-    """A rule set, or a part given to one, that is not consistent."""
-
-
-class Tier(NamedTuple):
-    """One band of a tier table.
-
-    `floor` is in notional (quote currency for linear contracts, coin for inverse ones); `rate` is
-    the maintenance margin rate above it; `max_leverage` the leverage allowed there, if known.
-    """
-
-    floor: float
-    rate: float
-    max_leverage: float | None = None
-
-
-TierTable = tuple[Tier, ...]
-Bands = tuple[tuple[float, float], ...]
-
-
-@dataclass(frozen=True)
-class Contract:
-    """What one contract of a symbol is.
-
-    Parameters
-    ----------
-    kind : {"linear", "inverse"}
-        Linear pays in the quote currency, inverse in the base coin.
-    multiplier : float
-        Coin per contract (linear) or quote units per contract (inverse).
-    base, quote, settle : str, optional
-        Currencies; what is missing is taken from the symbol and the rule set's currency.
-    tick : float, optional
-        Smallest price step; prices are displayed on it.
-    expiry : str, optional
-        ISO date of delivery; none for a perpetual.
-
-    Examples
-    --------
-    >>> Contract(kind="inverse", multiplier=100, base="BTC", settle="BTC").multiplier
-    100.0
-    """
-
-    kind: Literal["linear", "inverse"] = "linear"
-    multiplier: float = 1.0
-    base: str | None = None
-    quote: str | None = None
-    settle: str | None = None
-    tick: float | None = None
-    expiry: str | None = None
-
-    def __post_init__(self) -> None:
-        if self.kind not in ("linear", "inverse"):
-            raise RuleError(f"contract kind: {self.kind!r} is not one of 'linear', 'inverse'")
-        object.__setattr__(self, "multiplier", _size("contract multiplier", self.multiplier))
-        if self.tick is not None:
-            object.__setattr__(self, "tick", _size("contract tick", self.tick))
-        for name in ("base", "quote", "settle"):
-            if getattr(self, name) is not None:
-                _require_text(f"contract {name}", getattr(self, name))
-        if self.expiry is not None:
-            _require_text("contract expiry", self.expiry)
-            try:
-                date.fromisoformat(self.expiry)
-            except ValueError:
-                raise RuleError(
-                    f"contract expiry: {self.expiry!r} is not an ISO date such as '2026-12-25'"
-                ) from None
-
-    def completed(self, symbol: str, currency: str) -> Contract:
-        """Return the contract with base, quote and settle filled in."""
-        quote = self.quote or _suffix_currency(symbol, currency)
-        base = self.base or _prefix(symbol, quote)
-        settle = self.settle or (base if self.kind == "inverse" else quote)
-        if self.kind == "inverse" and settle != base:
-            raise RuleError(
-                f"contract {symbol}: an inverse contract settles in its base {base!r},"
-                f" not {settle!r}"
-            )
-        if self.kind == "linear" and settle == base:
-            raise RuleError(
-                f"contract {symbol}: a linear contract cannot settle in its base {base!r};"
-                " use kind='inverse'"
-            )
-        return replace(self, base=base, quote=quote, settle=settle)
+CHOICES: dict[str, tuple[str, ...]] = {
+    "maintenance_at": ("mark", "entry"),
+    "tiers_by": ("notional", "size", "contracts"),
+    "tier_rate": ("marginal", "whole"),
+    "closing_fee_at": ("mark", "bankruptcy", "worst bankruptcy"),
+    "trigger": ("<=", "<"),
+    "cross_pool": ("account", "settlement"),
+    "residual": ("kept", "returned", "split"),
+    "rounding": ("none", "towards entry"),
+    "adl_rank": tuple(ADL_RANKS),
+}
+"""What each field that is a choice may be."""
 
 
 @dataclass(frozen=True)
@@ -128,32 +91,71 @@ class RuleSet:
         `date` is the ISO date at which the rules were read.
     currency : str
         Valuation currency of an account under these rules.
-    sources : tuple of str
-        Where the rules come from.
+    sources : mapping of rule to text, or tuple of str
+        Where each rule comes from, when it was read and whether it was checked on numbers. A rule
+        is a field (``"taker_fee"``) or one entry of it (``"tiers of BTCUSDT"``).
+    kinds : tuple of {"linear", "inverse", "quanto", "option", "spot"}
+        Contract kinds that the venue lists; empty if not stated.
+    modes : tuple of {"isolated", "cross", "portfolio"}
+        Margin modes that the venue has; empty if not stated.
     contracts : mapping of symbol to Contract
+    default_contract : Contract
+        For symbols that `contracts` does not list.
+    known_symbols_only : bool
+        Whether symbols without a tier table are refused as unknown (else they are asked for).
     tiers : mapping of symbol to tiers
         Each a rate, or (floor, rate) or (floor, rate, max_leverage) rows. The maintenance amounts
         follow from continuity.
-    known_symbols_only : bool
-        Whether symbols without a tier table are refused as unknown (else they are asked for).
-    default_contract : Contract
-        For symbols that `contracts` does not list.
+    tiers_by : {"notional", "size", "contracts"}
+        What the floors of tiers are amounts of: notional, coins or contracts.
+    tier_rate : {"marginal", "whole"}
+        Whether a tier's rate holds for what is above its floor, or for the whole position.
+    initial_tiers : mapping of symbol to tiers
+        Initial margin rates, where they are not one over the leverage.
+    size_slopes : mapping of symbol to float
+        Rate that each coin of size adds to the initial and to the maintenance margin rate.
+    open_interest : mapping of symbol to OpenInterest
+        Raises the initial margin rate as open interest nears a cap.
     maintenance_at : {"mark", "entry"}
         Price at which maintenance is charged.
     taker_fee : float
-    closing_fee_in_maintenance : bool
-        Whether the taker fee of closing counts as maintenance.
+    closing_fee_in_maintenance, closing_fee_in_initial : bool
+        Whether the taker fee of closing counts as maintenance, as initial margin.
+    closing_fee_at : {"mark", "bankruptcy", "worst bankruptcy"}
+        Value on which that fee is charged: at mark, at the bankruptcy price, or at that of a short
+        (the higher one).
     trigger : {"<=", "<"}
-        Liquidated when margin balance ``<=`` (or ``<``) maintenance.
+        Liquidated when margin balance ``<=`` (or ``<``) `trigger_level` times the requirement.
+    trigger_level : float
     cross_pool : {"account", "settlement"}
         Whether cross margin pools everything, or each settlement asset apart.
-    residual : {"kept", "returned"}
-        What happens to what is left in a liquidated pool.
+    haircuts : mapping of asset to share or bands
+        Share of a positive amount that does not count.
+    liability_rates : mapping of asset to rate or bands
+        Maintenance rate on a borrowed amount.
+    imf_factors : mapping of asset to float
+        By how much the weight of an asset worsens with the root of its amount.
+    rounding : {"none", "towards entry"}
+        How displayed liquidation prices are rounded to the tick; bankruptcy prices go the other
+        way.
+    liquidation : LiquidationPolicy
+        What a liquidation closes.
     liquidation_fee : float
         Fee on the notional that a liquidation closes.
-    haircuts : mapping of asset to share or bands
-    margin_ratio_name : str
+    residual : {"kept", "returned", "split"}
+        What happens to what is left in a liquidated pool.
+    residual_share : float
+        Part that is returned if it is split.
+    option_margin : OptionMargin, optional
+        Standard margin of short options.
+    portfolio : PortfolioRules, optional
+        Scenario grid and add-ons of portfolio margin.
+    margin_ratio : RatioConvention
         What the venue itself calls the ratio, with the fraction.
+    adl_rank : str
+        How winners are ranked for auto-deleveraging.
+    formulas : mapping of contract kind to str
+        Id of the venue's own liquidation price formula.
     cannot_express, not_modelled : tuple of str
     """
 
@@ -162,52 +164,111 @@ class RuleSet:
     version: str = "1"
     date: str = ""
     currency: str = "USDT"
-    sources: tuple[str, ...] = ()
+    sources: Mapping[str, str] | tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+    modes: tuple[str, ...] = ()
     contracts: Mapping[str, Contract] = field(default_factory=dict)
-    tiers: Mapping[str, TierTable] = field(default_factory=dict)
-    known_symbols_only: bool = False
     default_contract: Contract = field(default_factory=Contract)
+    known_symbols_only: bool = False
+    tiers: Mapping[str, TierTable] = field(default_factory=dict)
+    tiers_by: Literal["notional", "size", "contracts"] = "notional"
+    tier_rate: Literal["marginal", "whole"] = "marginal"
+    initial_tiers: Mapping[str, TierTable] = field(default_factory=dict)
+    size_slopes: Mapping[str, float] = field(default_factory=dict)
+    open_interest: Mapping[str, OpenInterest] = field(default_factory=dict)
     maintenance_at: Literal["mark", "entry"] = "mark"
     taker_fee: float = 0.0
     closing_fee_in_maintenance: bool = False
+    closing_fee_in_initial: bool = False
+    closing_fee_at: Literal["mark", "bankruptcy", "worst bankruptcy"] = "mark"
     trigger: Literal["<=", "<"] = "<="
+    trigger_level: float = 1.0
     cross_pool: Literal["account", "settlement"] = "account"
-    residual: Literal["kept", "returned"] = "kept"
-    liquidation_fee: float = 0.0
     haircuts: Mapping[str, Bands] = field(default_factory=dict)
-    margin_ratio_name: str = "margin ratio = maintenance ÷ margin balance"
+    liability_rates: Mapping[str, Bands] = field(default_factory=dict)
+    imf_factors: Mapping[str, float] = field(default_factory=dict)
+    rounding: Literal["none", "towards entry"] = "none"
+    liquidation: LiquidationPolicy = field(default_factory=LiquidationPolicy)
+    liquidation_fee: float = 0.0
+    residual: Literal["kept", "returned", "split"] = "kept"
+    residual_share: float = 0.5
+    option_margin: OptionMargin | None = None
+    portfolio: PortfolioRules | None = None
+    margin_ratio: RatioConvention = field(default_factory=RatioConvention)
+    adl_rank: str = "pnl over equity"
+    formulas: Mapping[str, str] = field(default_factory=dict)
     cannot_express: tuple[str, ...] = ()
     not_modelled: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        _require_choice("maintenance_at", self.maintenance_at, ("mark", "entry"))
-        _require_choice("trigger", self.trigger, ("<=", "<"))
-        _require_choice("cross_pool", self.cross_pool, ("account", "settlement"))
-        _require_choice("residual", self.residual, ("kept", "returned"))
-        for name in ("name", "title", "version", "date", "margin_ratio_name"):
-            _require_text(name, getattr(self, name), empty=True)
-        _require_text("currency", self.currency)
-        for name in ("known_symbols_only", "closing_fee_in_maintenance"):
-            if not isinstance(getattr(self, name), bool):
-                raise RuleError(f"{name}: {getattr(self, name)!r} must be True or False")
+        for name, choices in CHOICES.items():
+            checks.choice(name, getattr(self, name), choices)
+        for name in ("name", "title", "version", "date"):
+            checks.text(name, getattr(self, name), empty=True)
+        if self.date:
+            checks.iso_date("date", self.date)
+        checks.text("currency", self.currency)
+        for name in ("known_symbols_only", "closing_fee_in_maintenance", "closing_fee_in_initial"):
+            checks.truth(name, getattr(self, name))
         checked: dict[str, Any] = {
-            name: _share(name, getattr(self, name)) for name in ("taker_fee", "liquidation_fee")
+            "taker_fee": checks.share("taker_fee", self.taker_fee),
+            "liquidation_fee": checks.share("liquidation_fee", self.liquidation_fee),
+            "residual_share": checks.share("residual_share", self.residual_share, whole=True),
+            "trigger_level": checks.size("trigger_level", self.trigger_level),
+            "sources": self._sources(),
+            "kinds": checks.texts("kinds", self.kinds, choices=KINDS),
+            "modes": checks.texts("modes", self.modes, choices=MODES),
+            "default_contract": as_contract("default_contract", self.default_contract),
+            "liquidation": checked_part("liquidation", self.liquidation, LiquidationPolicy),
+            "option_margin": _option_margin(self.option_margin),
+            "portfolio": _portfolio(self.portfolio),
+            "margin_ratio": as_part("margin_ratio", self.margin_ratio, RatioConvention),
         }
-        for name in ("sources", "cannot_express", "not_modelled"):
-            checked[name] = _texts(name, getattr(self, name))
-        checked["default_contract"] = as_contract("default_contract", self.default_contract)
-        for name in ("tiers", "haircuts", "contracts"):
-            _require_mapping(name, getattr(self, name))
-        tiers = {symbol: tier_table(symbol, rows) for symbol, rows in self.tiers.items()}
-        haircuts = {asset: haircut_bands(asset, rows) for asset, rows in self.haircuts.items()}
-        contracts = {
-            symbol: as_contract(f"contracts of {symbol}", one).completed(symbol, self.currency)
-            for symbol, one in self.contracts.items()
-        }
-        for name, mapping in (("tiers", tiers), ("haircuts", haircuts), ("contracts", contracts)):
-            checked[name] = MappingProxyType(mapping)
+        for name in ("cannot_express", "not_modelled"):
+            checked[name] = checks.texts(name, getattr(self, name))
+        for name, tables in self._tables().items():
+            checked[name] = MappingProxyType(tables)
         for name, part in checked.items():
             object.__setattr__(self, name, part)
+        if (self.tiers_by, self.tier_rate, self.maintenance_at) == ("notional", "whole", "mark"):
+            raise RuleError(
+                "tier_rate: 'whole' with tiers_by 'notional' and maintenance_at 'mark': maintenance"
+                " would jump where the mark crosses a floor; use tier_rate 'marginal'"
+            )
+
+    def _sources(self) -> Mapping[str, str] | tuple[str, ...]:
+        if not isinstance(self.sources, Mapping):
+            return checks.texts("sources", self.sources)
+        known = [one.name for one in fields(self)]
+        for rule, source in checks.mapping("sources", self.sources).items():
+            if rule.split(" of ")[0] not in known:
+                raise RuleError(f"sources: {rule!r} is not a rule{did_you_mean(rule, known)}")
+            checks.text(f"sources of {rule}", source)
+        return MappingProxyType(dict(self.sources))
+
+    def _tables(self) -> dict[str, dict[str, Any]]:
+        """All that is given by symbol, asset or kind, checked entry by entry."""
+        currency = self.currency
+        check: dict[str, Any] = {
+            "contracts": lambda symbol, one: as_contract(f"contracts of {symbol}", one).completed(
+                symbol, currency
+            ),
+            "tiers": tier_table,
+            "initial_tiers": lambda symbol, rows: tier_table(symbol, rows, field="initial_tiers"),
+            "size_slopes": lambda symbol, rate: checks.amount(f"size_slopes of {symbol}", rate),
+            "open_interest": lambda symbol, one: as_part(
+                f"open_interest of {symbol}", one, OpenInterest
+            ),
+            "haircuts": haircut_bands,
+            "liability_rates": liability_bands,
+            "imf_factors": lambda asset, one: checks.amount(f"imf_factors of {asset}", one),
+            "formulas": _formula,
+        }
+        return {
+            name: {key: one(key, part) for key, part in entries.items()}
+            for name, one in check.items()
+            for entries in [checks.mapping(name, getattr(self, name))]
+        }
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle by plain parts: read-only mappings cannot be pickled themselves."""
@@ -253,9 +314,19 @@ class RuleSet:
         return replace(replaced, version=self.version + CHANGED)
 
     def contract(self, symbol: str) -> Contract:
-        """Contract of a symbol, complete with its currencies."""
+        """Contract of a symbol, complete with its currencies.
+
+        Where the venue has options, symbols such as ``BTC-25DEC26-100000-C`` are read as such.
+
+        Raises
+        ------
+        RuleError
+            If the symbol is an option on a coin on which there is no contract.
+        """
         listed = self.contracts.get(symbol)
-        return listed or _inferred(self.default_contract, symbol, self.currency)
+        if listed is None and self.option_margin is not None and symbol not in self.tiers:
+            listed = option_from_symbol(symbol, self.contracts, self.tiers, self.currency)
+        return listed or inferred(self.default_contract, symbol, self.currency)
 
     def tier_table(self, symbol: str) -> TierTable:
         """Tiers of a symbol.
@@ -278,12 +349,26 @@ class RuleSet:
         )
 
     def maintenance_amounts(self, symbol: str) -> tuple[float, ...]:
-        """Amount subtracted in each tier so that maintenance margin is continuous."""
-        amounts = [0.0]
+        """Amount subtracted in each tier so that maintenance margin is continuous.
+
+        None is where a tier's rate holds for the whole position: there all are 0.
+        """
         table = self.tier_table(symbol)
-        for before, tier in pairwise(table):
-            amounts.append(amounts[-1] + tier.floor * (tier.rate - before.rate))
-        return tuple(float(f"{amount:.12g}") for amount in amounts)
+        if self.tier_rate == "whole":
+            return (0.0,) * len(table)
+        return amounts_of(table)
+
+    @property
+    def source_lines(self) -> tuple[str, ...]:
+        """Sources as lines of text, each with the rule that it is of."""
+        if isinstance(self.sources, Mapping):
+            return tuple(f"{rule}: {source}" for rule, source in self.sources.items())
+        return self.sources
+
+    @property
+    def margin_ratio_name(self) -> str:
+        """What the venue calls the margin ratio, with the fraction and where it liquidates."""
+        return str(self.margin_ratio)
 
     @property
     def closing_fee(self) -> float:
@@ -294,6 +379,10 @@ class RuleSet:
     def label(self) -> str:
         """Name, version and date, as printed beside results."""
         return " · ".join(part for part in (self.name, f"v{self.version}", self.date) if part)
+
+    @property
+    def _level(self) -> str:
+        return "" if self.trigger_level == 1 else f"{self.trigger_level:g} × "
 
     def __repr__(self) -> str:
         dated = f", {self.date}" if self.date else ""
@@ -308,9 +397,12 @@ class RuleSet:
             "symbols": f"{len(self.tiers):,}",
             "maintenance at": self.maintenance_at,
             "taker fee": f"{self.taker_fee:.4%}",
-            "liquidated when": f"margin balance {self.trigger} maintenance",
+            "liquidated when": f"margin balance {self.trigger} {self._level}maintenance",
             "cross pool": self.cross_pool,
-            "sources": ", ".join(self.sources),
+            "margin ratio": self.margin_ratio_name,
+            "cannot express": "; ".join(self.cannot_express),
+            "not modelled": "; ".join(self.not_modelled),
+            "sources": "; ".join(self.source_lines),
         }
         cells = "".join(
             f'<tr><th style="text-align:left">{name}</th>'
@@ -320,185 +412,44 @@ class RuleSet:
         return f"<table>{cells}</table>"
 
 
-def tier_table(symbol: str, rows: float | Iterable[Any]) -> TierTable:
-    """Check tier rows: floors from 0 upward, rates within 0 and 1 that never fall.
-
-    Raises
-    ------
-    RuleError
-        Naming the symbol, the row (counted from 1) and the value.
-    """
-    table: list[Tier] = []
-    for number, row in enumerate(_rows(f"tiers of {symbol}", rows), start=1):
-        where = f"tiers of {symbol}, row {number}"
-        try:
-            floor, rate, *most = row
-            tier = Tier(real(floor), real(rate), *(None if x is None else real(x) for x in most))
-        except (TypeError, ValueError):
-            raise RuleError(f"{where}: {row!r} is not (floor, rate[, max_leverage])") from None
-        if not math.isfinite(tier.floor) or not math.isfinite(tier.rate):
-            raise RuleError(f"{where}: {row!r} holds a number that is not finite")
-        if not table and tier.floor != 0:
-            raise RuleError(f"{where}: the first floor is {tier.floor:g}, it must be 0")
-        if table and tier.floor <= table[-1].floor:
-            raise RuleError(
-                f"{where}: floor {tier.floor:g} does not rise above {table[-1].floor:g}"
-            )
-        if not 0 <= tier.rate < 1:
-            raise RuleError(f"{where}: rate {tier.rate:g} is not within 0 and 1")
-        if table and tier.rate < table[-1].rate:
-            raise RuleError(f"{where}: rate {tier.rate:g} falls below {table[-1].rate:g}")
-        if tier.max_leverage is not None and not tier.max_leverage > 0:
-            raise RuleError(f"{where}: max_leverage {tier.max_leverage:g} must be > 0")
-        table.append(tier)
-    if not table:
-        raise RuleError(f"tiers of {symbol}: no rows")
-    return tuple(table)
+def _option_margin(content: object) -> OptionMargin | None:
+    if content is None:
+        return None
+    margin = checked_part("option_margin", content, OptionMargin)
+    _not_negative("option_margin", margin)
+    return margin
 
 
-def haircut_bands(asset: str, rows: float | Iterable[Any]) -> Bands:
-    """Check haircut bands: (amount floor, share) rows, floors from 0 upward, rising shares."""
-    bands: list[tuple[float, float]] = []
-    for number, row in enumerate(_rows(f"haircuts of {asset}", rows), start=1):
-        where = f"haircuts of {asset}, row {number}"
-        try:
-            floor, share = (real(cell) for cell in row)
-        except (TypeError, ValueError):
-            raise RuleError(f"{where}: {row!r} is not (floor, share)") from None
-        if not bands and floor != 0:
-            raise RuleError(f"{where}: the first floor is {floor:g}, it must be 0")
-        if bands and not floor > bands[-1][0]:
-            raise RuleError(f"{where}: floor {floor:g} does not rise above {bands[-1][0]:g}")
-        if not (math.isfinite(floor) and 0 <= share <= 1):
-            raise RuleError(f"{where}: haircut {share:g} is not within 0 and 1")
-        if bands and share < bands[-1][1]:
-            raise RuleError(f"{where}: haircut {share:g} falls below {bands[-1][1]:g}")
-        bands.append((floor, share))
-    if not bands:
-        raise RuleError(f"haircuts of {asset}: no rows")
-    return tuple(bands)
+def _portfolio(content: object) -> PortfolioRules | None:
+    if content is None:
+        return None
+    rules = checked_part("portfolio", content, PortfolioRules)
+    _not_negative("portfolio", rules)
+    for where, grid in (
+        ("portfolio grid", rules.grid),
+        *((f"portfolio grids of {coin}", grid) for coin, grid in rules.grids.items()),
+    ):
+        moves = [(f"price_moves, row {row}", move) for row, move in enumerate(grid.price_moves, 1)]
+        extremes = enumerate(grid.extremes, 1)
+        moves += [(f"extremes, row {row} price", scenario.price) for row, scenario in extremes]
+        for name, move in moves:
+            if not move > -1:
+                raise RuleError(f"{where} {name}: {move:g} must be > -1")
+    return rules
 
 
-def as_contract(where: str, content: object) -> Contract:
-    """Check a contract, given as such or as a mapping of its fields."""
-    if isinstance(content, Contract):
-        return content
-    if not isinstance(content, Mapping):
-        raise RuleError(f"{where}: {content!r} is not a Contract, nor a mapping of its fields")
-    known = [one.name for one in fields(Contract)]
-    for key in content:
-        if key not in known:
-            raise RuleError(f"{where}: unknown field {key!r}{did_you_mean(str(key), known)}")
-    return Contract(**content)
+def _not_negative(where: str, part: object) -> None:
+    for one in fields(part):  # type: ignore[arg-type]
+        content = getattr(part, one.name)
+        if isinstance(content, float) and content < 0:
+            raise RuleError(f"{where} {one.name}: {content:g} must be >= 0")
 
 
-def real(content: object) -> float:
-    """Float of any real number, infinite if it is too large for one.
-
-    Raises
-    ------
-    TypeError
-        If it is not a number; text and truth values are not.
-    """
-    if isinstance(content, bool) or not isinstance(content, (Real, Decimal)):
-        raise TypeError(f"{content!r} is not a number")
-    number: Any = content
-    try:
-        return float(number)
-    except OverflowError:
-        return math.inf if number > 0 else -math.inf
-    except ValueError:  # a signalling NaN
-        return math.nan
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return a hint with the nearest known names, or nothing."""
-    near = get_close_matches(name, list(known), n=3, cutoff=0.6)
-    return f"; did you mean {' or '.join(repr(one) for one in near)}?" if near else ""
-
-
-@lru_cache(maxsize=4096)
-def _inferred(contract: Contract, symbol: str, currency: str) -> Contract:
-    return contract.completed(symbol, currency)
+def _formula(kind: str, formula: str) -> str:
+    checks.choice("formulas, kind", kind, (*CONTRACT_KINDS, "option"))
+    checks.text(f"formulas of {kind}", formula)
+    return formula
 
 
 def _rebuild(parts: dict[str, Any]) -> RuleSet:
     return RuleSet(**parts)
-
-
-def _suffix_currency(symbol: str, currency: str) -> str:
-    unified = _UNIFIED.match(symbol)
-    if unified:
-        return unified["quote"]
-    stem = symbol.split("_", maxsplit=1)[0].split("-", maxsplit=1)[0]
-    for candidate in (currency, *DOLLARS[1:], DOLLARS[0]):
-        if stem.endswith(candidate) and stem != candidate:
-            return candidate
-    return currency
-
-
-def _prefix(symbol: str, quote: str) -> str:
-    unified = _UNIFIED.match(symbol)
-    if unified:
-        return unified["base"]
-    stem = symbol.split("_", maxsplit=1)[0].split("-", maxsplit=1)[0]
-    return stem[: -len(quote)] if stem.endswith(quote) and stem != quote else stem
-
-
-def _rows(where: str, rows: object) -> Iterable[Any]:
-    """Rows of a table; a number is the rate of its only row."""
-    try:
-        return [(0.0, real(rows))]
-    except TypeError:
-        pass
-    if isinstance(rows, (str, bytes, bool, Mapping)) or not isinstance(rows, Iterable):
-        raise RuleError(f"{where}: {rows!r} is neither a rate nor rows of (floor, rate)")
-    return rows
-
-
-def _real_or_nan(content: object) -> float:
-    """A number, or NaN, which is within no bounds."""
-    try:
-        return real(content)
-    except TypeError:
-        return math.nan
-
-
-def _size(name: str, content: object) -> float:
-    number = _real_or_nan(content)
-    if not SMALLEST <= number <= LARGEST:
-        raise RuleError(f"{name}: {content!r} must be a number > 0, from 1e-15 to 1e15")
-    return number
-
-
-def _share(name: str, content: object) -> float:
-    number = _real_or_nan(content)
-    if not 0 <= number < 1:
-        raise RuleError(f"{name}: {content!r} must be a number within 0 and 1")
-    return number
-
-
-def _texts(name: str, content: object) -> tuple[str, ...]:
-    if isinstance(content, str) or not isinstance(content, Iterable):
-        raise RuleError(f"{name}: {content!r} must be several texts, such as ({content!r},)")
-    texts = tuple(content)
-    for one in texts:
-        _require_text(name, one, empty=True)
-    return texts
-
-
-def _require_text(name: str, content: object, *, empty: bool = False) -> None:
-    if not isinstance(content, str) or not (empty or content.strip()):
-        raise RuleError(f"{name}: {content!r} must be a text{'' if empty else ', not empty'}")
-
-
-def _require_mapping(name: str, content: object) -> None:
-    if not isinstance(content, Mapping):
-        raise RuleError(f"{name}: {content!r} must be a mapping of names")
-    for key in content:
-        _require_text(f"{name}, key", key)
-
-
-def _require_choice(name: str, choice: object, choices: tuple[str, ...]) -> None:
-    if choice not in choices:
-        raise RuleError(f"{name}: {choice!r} is not one of {', '.join(map(repr, choices))}")

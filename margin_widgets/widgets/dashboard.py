@@ -11,6 +11,7 @@ from margin_widgets.account import formatting as fmt
 from margin_widgets.account.explanation import explain
 from margin_widgets.account.summary import account_html
 from margin_widgets.account.verdict import conditions, verdict
+from margin_widgets.venues.ratio import RatioConvention
 from margin_widgets.widgets.cards import ModeCards, UtilizationBars
 from margin_widgets.widgets.collateral_table import CollateralTable
 from margin_widgets.widgets.editing import guarded
@@ -129,11 +130,13 @@ class Dashboard(Part):
         rest = len(account.warnings) - 3
         if rest > 0:
             notes += chip(f"and {rest} more", note=True, title="\n".join(account.warnings[3:]))
-        sources = "\n".join((*account.venue.sources, *account.venue.not_modelled))
+        venue = account.venue
+        sources = "\n".join((*venue.source_lines, *venue.not_modelled))
+        own = "" if venue.margin_ratio == RatioConvention() else chip(str(venue.margin_ratio))
         return (
             f'<div class="mw-bar"><h2 class="mw-name">{escape(title)}</h2>'
             f"{chip(account.venue.label, title=sources)}"
-            f"{chip('margin ratio = maintenance ÷ margin balance')}{notes}"
+            f"{chip('margin ratio = maintenance ÷ margin balance')}{own}{notes}"
             '<span class="mw-spacer"></span>'
             f"{button('Undo', 'undo', enabled=account.can_undo, title='Ctrl+Z')}"
             f"{button('Redo', 'redo', enabled=account.can_redo, title='Ctrl+Shift+Z')}</div>"

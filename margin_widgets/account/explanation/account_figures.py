@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 
 from margin_widgets.account import formatting as fmt
+from margin_widgets.account.explanation import ratio
 from margin_widgets.account.explanation.assumptions import (
     AT_MARKS,
     of_haircuts,
@@ -15,6 +17,7 @@ from margin_widgets.account.explanation.assumptions import (
 )
 from margin_widgets.account.explanation.explanation import Explanation, Question
 from margin_widgets.account.explanation.pool import Pool
+from margin_widgets.account.explanation.pool_figures import status_line
 from margin_widgets.account.explanation.recipe import Recipe
 from margin_widgets.account.explanation.sheet import LONG_SUM, Derived, Sheet, grouped, in_words
 from margin_widgets.account.explanation.shocks import (
@@ -25,6 +28,7 @@ from margin_widgets.account.explanation.shocks import (
 from margin_widgets.account.explanation.shown import LABELS, Shown, show_multiple, show_share
 from margin_widgets.account.report import MarginReport
 from margin_widgets.engine.book import Floats
+from margin_widgets.engine.options import is_option
 from margin_widgets.engine.valuation import count_as_margin
 
 
@@ -44,15 +48,13 @@ def explain_account(report: MarginReport, figure: str, path: str) -> Explanation
 
 def _explain_status(question: Question) -> Explanation:
     report = question.report
-    stands, falls = (">", "≤") if report.books.book.triggers_at_equality else ("≥", "<")
-    lines = [f"ok while margin balance {stands} maintenance margin in every pool"]
-    weakest = sorted(report.pools, key=lambda pool: pool.margin_balance - pool.maintenance_margin)
-    lines += [
-        f"{pool.name}: {fmt.amount(pool.margin_balance)}"
-        f" {stands if pool.status == 'ok' else falls}"
-        f" {fmt.amount(pool.maintenance_margin)} {report.currency}"
-        for pool in weakest[:LONG_SUM]
-    ]
+    stands = ">" if report.books.book.triggers_at_equality else "≥"
+    level = report.books.book.trigger_level
+    times = "" if level == 1 else f"{level:g} × "
+    lines = [f"ok while margin balance {stands} {times}maintenance margin in every pool"]
+    pools = [Pool(report, number) for number in range(len(report.pools))]
+    pools.sort(key=lambda pool: pool.now.balance - level * pool.now.requirement)
+    lines += [status_line(pool) for pool in pools[:LONG_SUM]]
     derived = in_words(*lines, f"= {report.status}")
     return question.answer(None, Shown(report.status), derived, of_trigger(report))
 
@@ -62,14 +64,22 @@ def _explain_status(question: Question) -> Explanation:
 
 def _equity(report: MarginReport, sheet: Sheet) -> str:
     wallet = sheet.let("W", "wallet balance", report.wallet_balance, report.currency)
-    profit = sheet.let("ΣuPnL", "unrealised PnL", report.unrealized_pnl, report.currency)
-    return f"{wallet} + {profit}"
+    option = is_option(report.books.book)
+    profits, marked = report.column("unrealized_pnl"), report.ledger.marked
+    profit = float(profits[~option].sum())
+    total = f"{wallet} + {sheet.let('ΣuPnL', 'unrealised PnL', profit, report.currency)}"
+    if option.any():
+        worth = marked.worth * marked.asset_prices[marked.book.position_settle]
+        value = float(worth[option].sum())
+        total += " + " + sheet.let("ΣV", "value of the options", value, report.currency)
+    return total
 
 
 def _margin_balance(report: MarginReport, sheet: Sheet) -> str:
     ledger, book = report.ledger, report.books.book
+    counts = ledger.marked.counted if ledger.portfolio is None else ledger.marked.worth
     net = ledger.partition.wallet + ledger.partition.sum_by_pool_and_asset(
-        ledger.marked.profit, book.position_settle
+        counts, book.position_settle
     )
     held = np.vstack([net, ledger.partition.idle])
     cut = ((held - count_as_margin(book, held)) * ledger.marked.asset_prices).sum(axis=0)
@@ -79,6 +89,10 @@ def _margin_balance(report: MarginReport, sheet: Sheet) -> str:
         for asset, value in zip(report.books.assets, cut, strict=True)
         if value
     ]
+    uncounted = ledger.marked.worth - counts
+    if uncounted.any():
+        value = float((uncounted * ledger.marked.asset_prices[book.position_settle]).sum())
+        terms.append(("ΣV", "value of the options, which does not count", value))
     if not terms:
         return equity
     return f"{equity} − {grouped(sheet.total(terms, report.currency, 'assets'))}"
@@ -105,7 +119,7 @@ def _wallet_balance(report: MarginReport, sheet: Sheet) -> str:
 def _available(report: MarginReport, sheet: Sheet) -> str:
     partition, figures = report.ledger.partition, report.ledger.valuation
     shared = np.flatnonzero(~partition.own)
-    reserved = partition.sum_by_pool(figures.initial)
+    reserved = np.array([pool.initial_margin for pool in report.pools])
     idle = _counted(report, partition.idle)
     parts = []
     if len(shared) == 1:
@@ -156,6 +170,48 @@ def _sum_of_positions(report: MarginReport, sheet: Sheet, *, symbol: str, figure
     return sheet.total(terms, report.currency, "positions")
 
 
+def _initial_margin(report: MarginReport, sheet: Sheet) -> str:
+    if report.ledger.portfolio is None:
+        return _sum_of_positions(report, sheet, symbol="IM", figure="initial_margin")
+    meaning = "initial margin by the venue's factor on the worst loss"
+    return _sum_of_pools(report, sheet, "IM", meaning, lambda pool: pool.figures.initial_margin)
+
+
+def _maintenance_margin(report: MarginReport, sheet: Sheet) -> str:
+    if report.ledger.portfolio is not None:
+        meaning = "portfolio margin, and maintenance margin of what is owed,"
+        return _sum_of_pools(
+            report, sheet, "PM", meaning, lambda pool: pool.figures.maintenance_margin
+        )
+    template = _sum_of_positions(report, sheet, symbol="MM", figure="maintenance_margin")
+    loans = report.maintenance_margin - float(report.column("maintenance_margin").sum())
+    if report.books.book.has_loan_margin and loans:
+        meaning = "maintenance margin of what is owed"
+        template += " + " + sheet.let("B", meaning, loans, report.currency)
+    return template
+
+
+def _sum_of_pools(
+    report: MarginReport, sheet: Sheet, symbol: str, meaning: str, figure: Callable[[Pool], float]
+) -> str:
+    terms = [
+        (f"{symbol}({one.name})", f"{meaning} of pool {one.name}", figure(Pool(report, n)))
+        for n, one in enumerate(report.pools)
+    ]
+    return sheet.total(terms, report.currency, "pools")
+
+
+def _idle(report: MarginReport, sheet: Sheet) -> str:
+    ledger, assets = report.ledger, report.books.assets
+    amounts = ledger.partition.idle * ledger.marked.asset_prices
+    terms = [
+        (f"{asset}", f"{asset} that backs no position, at market value", float(amount))
+        for asset, amount in zip(assets, amounts, strict=True)
+        if amount
+    ]
+    return sheet.total(terms, report.currency, "assets")
+
+
 def _worst_loss(report: MarginReport, sheet: Sheet) -> str:
     terms = [
         (f"EQ({pool.name})", f"equity of pool {pool.name}", pool.equity) for pool in report.pools
@@ -196,21 +252,24 @@ _RECIPES = {
     ),
     "initial_margin": Recipe(
         LABELS["initial_margin"],
-        partial(_sum_of_positions, symbol="IM", figure="initial_margin"),
+        _initial_margin,
         assumes=lambda _: f"{AT_MARKS} Isolated positions at entry price, pooled ones at mark.",
     ),
     "maintenance_margin": Recipe(
-        LABELS["maintenance_margin"],
-        partial(_sum_of_positions, symbol="MM", figure="maintenance_margin"),
-        assumes=of_margin,
+        LABELS["maintenance_margin"], _maintenance_margin, assumes=of_margin
     ),
+    "idle": Recipe(LABELS["idle"], _idle),
     "available": Recipe(
         LABELS["available"],
         _available,
         assumes=lambda _: f"{AT_MARKS} Isolated pools lend nothing.",
     ),
     "margin_ratio": Recipe(
-        "R", _margin_ratio, partial(show_share, none="no positive margin balance"), of_trigger
+        "R",
+        _margin_ratio,
+        partial(show_share, none="no positive margin balance"),
+        of_trigger,
+        ratio.of_report,
     ),
     "effective_leverage": Recipe(
         "ℓ_eff", _effective_leverage, partial(show_multiple, none="no equity")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from margin_widgets.account import formatting as fmt
 from margin_widgets.account.books import Books
 from margin_widgets.account.explanation.leg import Leg
 from margin_widgets.account.report import MarginReport
+from margin_widgets.engine.options import is_option
 
 AT_MARKS = "Present marks."
 
@@ -59,6 +62,9 @@ def of_price(leg: Leg, *, maintained: bool = True) -> str:
         for asset in leg.pool.assets
         if books.book.asset_symbol[asset] == leg.symbol
     ]
+    follow = options_on(books, [books.symbols[leg.symbol]])
+    if follow:
+        parts.append(follow)
     if maintained and report.positions[leg.index].status != "ok":
         parts.insert(0, BELOW)
     if maintained:
@@ -81,7 +87,19 @@ def of_shock(report: MarginReport) -> str:
         parts.insert(0, BELOW)
     if moving:
         parts.append(f"Collateral moves too: {', '.join(moving)}.")
+    follow = options_on(books, books.symbols)
+    if follow:
+        parts.append(follow)
     return " ".join([*parts, _trigger_rule(report), _maintenance_rule(report)])
+
+
+def options_on(books: Books, symbols: Collection[str]) -> str:
+    """Say how the options on moving symbols follow them; nothing without any."""
+    held = (books.contracts[symbol] for symbol in books.book.symbol)
+    moving = dict.fromkeys(str(one.underlying) for one in held if one.underlying in symbols)
+    if not moving:
+        return ""
+    return f"Options follow {', '.join(moving)} by Black (1976) at the volatility of their marks."
 
 
 def of_asset_price(books: Books, asset: int) -> str:
@@ -97,15 +115,34 @@ def of_asset_price(books: Books, asset: int) -> str:
 
 
 def _trigger_rule(report: MarginReport) -> str:
-    sign = "≤" if report.books.book.triggers_at_equality else "<"
-    return f"Liquidated when margin balance {sign} maintenance margin."
+    book = report.books.book
+    sign = "≤" if book.triggers_at_equality else "<"
+    level = "" if book.trigger_level == 1 else f"{book.trigger_level:g} × "
+    return f"Liquidated when margin balance {sign} {level}maintenance margin."
 
 
 def _maintenance_rule(report: MarginReport) -> str:
-    venue = report.books.state.venue
-    fee = (
-        f"with the closing fee of {fmt.percent(venue.closing_fee, 3)}"
-        if venue.closing_fee
-        else "without closing fee"
-    )
-    return f"Maintenance margin on the notional at {venue.maintenance_at} price, {fee}."
+    venue, book = report.books.state.venue, report.books.book
+    if report.ledger.portfolio is not None:
+        return "Maintenance margin is the worst loss over the scenarios of portfolio margin."
+    fee = "without closing fee"
+    if venue.closing_fee:
+        where = {
+            "mark": "",
+            "bankruptcy": " at the bankruptcy price",
+            "worst bankruptcy": " at the bankruptcy price of a short",
+        }[venue.closing_fee_at]
+        fee = f"with the closing fee of {fmt.percent(venue.closing_fee, 3)}{where}"
+    parts = [f"Maintenance margin on the notional at {venue.maintenance_at} price, {fee}."]
+    if venue.tiers_by != "notional":
+        parts.append(f"The tier is that of the size in {_SIZES[venue.tiers_by]}.")
+    if venue.tier_rate == "whole":
+        parts.append("Its rate holds for the whole position.")
+    if is_option(book).any():
+        parts.append("Options by the venue's standard margin: bought ones owe nothing.")
+    if book.has_loan_margin:
+        parts.append("What is borrowed has a maintenance margin too.")
+    return " ".join(parts)
+
+
+_SIZES = {"size": "coins", "contracts": "contracts"}

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from margin_widgets.account import formatting as fmt
+from margin_widgets.account.explanation import upkeep
 from margin_widgets.account.explanation.pool import Pool
-from margin_widgets.account.explanation.sheet import Sheet
+from margin_widgets.account.explanation.sheet import Sheet, grouped
+from margin_widgets.account.explanation.upkeep import Upkeep
 from margin_widgets.account.report import MarginReport, PositionReport
+from margin_widgets.engine.option_margin import OptionMargin, maintenance_rate
 from margin_widgets.venues import Contract
 
 
@@ -40,6 +43,16 @@ class Leg:
         return self.report.books.contracts[self.symbol]
 
     @property
+    def option(self) -> bool:
+        """Whether it is an option."""
+        return self.contract.is_option
+
+    @property
+    def in_coin(self) -> bool:
+        """Whether it is an option whose premium is in coin."""
+        return self.option and self.contract.settle == self.contract.base
+
+    @property
     def inverse(self) -> bool:
         """Whether it pays in its base coin."""
         return bool(self.report.books.book.inverse[self.symbol])
@@ -53,6 +66,21 @@ class Leg:
     def entry(self) -> float:
         """Entry price."""
         return float(self.report.books.book.entry[self.index])
+
+    @property
+    def leverage(self) -> float:
+        """Leverage setting."""
+        return float(self.report.books.book.leverage[self.index])
+
+    @property
+    def contracts(self) -> float:
+        """Size in contracts."""
+        return abs(self.report.books.state.positions[self.index].quantity)
+
+    @property
+    def coins(self) -> float:
+        """Size in coin; of an inverse contract at entry."""
+        return self.notional(self.entry) if self.inverse else abs(self.size)
 
     @property
     def mark(self) -> float:
@@ -122,18 +150,67 @@ class Leg:
         """Value an amount of the settlement asset in the account's currency."""
         return f"{template}·{self.settlement(sheet)}" if self.converted else template
 
-    def tier(self, sheet: Sheet, notional: float, suffix: str = "") -> tuple[str, str]:
-        """Introduce rate (closing fee included) and amount of the tier that holds at a notional."""
-        venue, symbol = self.report.books.state.venue, self.figures.symbol
-        table, amounts = venue.tier_table(symbol), venue.maintenance_amounts(symbol)
-        tier = max(n for n, row in enumerate(table) if n == 0 or row.floor < notional)
-        floor = f"above a notional of {fmt.plain(table[tier].floor)} {self.settle}"
-        where = f"tier {tier + 1} of {len(table)}, {floor}" if len(table) > 1 else "one tier"
-        rate = sheet.let(f"m{suffix}", f"maintenance margin rate, {where}", table[tier].rate)
-        amount = sheet.let(
-            f"A{suffix}", "maintenance amount of that tier", amounts[tier], self.settle
-        )
-        if venue.closing_fee:
-            fee = sheet.let(f"f{suffix}", "closing fee counted as maintenance", venue.closing_fee)
-            rate = f"({rate} + {fee})"
-        return rate, amount
+    # -- options ----------------------------------------------------------------------------
+
+    @property
+    def option_margin(self) -> OptionMargin:
+        """What the venue charges for options."""
+        options = self.report.books.book.options
+        assert options is not None
+        return options.margin
+
+    @property
+    def index_mark(self) -> float:
+        """Price of the underlying."""
+        return float(self.report.ledger.marks[self.report.books.book.index[self.index]])
+
+    def index_price(self, sheet: Sheet) -> str:
+        """Introduce the price of the underlying."""
+        name = f"mark of {self.contract.underlying}"
+        return sheet.let("I", name, self.index_mark, str(self.contract.quote))
+
+    @property
+    def option_maintenance(self) -> float:
+        """Maintenance margin of one coin of the option sold, in quote currency."""
+        kind = 1 if self.contract.kind == "call" else -1
+        mark = self.mark * (self.index_mark if self.in_coin else 1.0)
+        return float(maintenance_rate(self.option_margin, kind, self.index_mark, mark))
+
+    # -- what it owes -----------------------------------------------------------------------
+
+    def maintenance(self, notional: float) -> Upkeep:
+        """Maintenance margin in the tier that holds at a notional."""
+        return upkeep.maintenance(self, notional)
+
+    def rate(self, sheet: Sheet, owed: Upkeep, suffix: str = "", name: str = "m") -> str:
+        """Introduce a margin rate with all that is added to it."""
+        word = "maintenance" if name == "m" else "initial"
+        parts = []
+        if owed.where:
+            meaning = f"{word} margin rate, {owed.where}"
+            parts.append(sheet.let(f"{name}{suffix}", meaning, owed.rate))
+        if owed.slope:
+            meaning = f"rate added by a size of {fmt.plain(self.coins)} {self.contract.base}"
+            parts.append(sheet.let(f"k{suffix}", meaning, owed.slope))
+        if owed.fee:
+            parts.append(sheet.let(f"f{suffix}", f"closing fee counted as {word}", owed.fee))
+        return grouped(" + ".join(parts))
+
+    def constants(
+        self, sheet: Sheet, owed: Upkeep, suffix: str = "", signs: tuple[str, str] = ("−", "+")
+    ) -> list[str]:
+        """Introduce what does not move of a margin, each with its sign in front."""
+        parts = []
+        if owed.amount is not None:
+            meaning = "maintenance amount of that tier"
+            parts.append(f"{signs[0]} {sheet.let(f'A{suffix}', meaning, owed.amount, self.settle)}")
+        if owed.fixed:
+            sign, share = upkeep.bankruptcy_share(self)
+            fee = fmt.plain(self.report.books.state.venue.taker_fee)
+            entry = f"{fmt.plain(self.notional(self.entry))} {self.settle}"
+            meaning = (
+                f"closing fee at the bankruptcy price, {fee} of {entry}·(1 {sign}"
+                f" {fmt.plain(share)})"
+            )
+            parts.append(f"{signs[1]} {sheet.let(f'F{suffix}', meaning, owed.fixed, self.settle)}")
+        return parts

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from margin_widgets.account.explanation import condition
 from margin_widgets.account.explanation.assumptions import of_price
 from margin_widgets.account.explanation.equation import Equation, without_rounding
 from margin_widgets.account.explanation.explanation import Explanation, Question
@@ -18,8 +19,8 @@ from margin_widgets.account.explanation.sheet import (
     in_words,
 )
 from margin_widgets.account.explanation.shown import LABELS, Shown, show_price
+from margin_widgets.account.explanation.venue_formulas import venue_formula
 from margin_widgets.engine.book import Floats
-from margin_widgets.engine.ray import by_symbol
 
 
 def explain_price(question: Question, leg: Leg, figure: str) -> Explanation:
@@ -32,7 +33,8 @@ def explain_price(question: Question, leg: Leg, figure: str) -> Explanation:
         if value is None
         else _derive(leg, value, shown.text, maintained)
     )
-    return question.answer(value, shown, derived, of_price(leg, maintained=maintained))
+    venue = venue_formula(leg, value) if maintained and value is not None else None
+    return question.answer(value, shown, derived, of_price(leg, maintained=maintained), venue)
 
 
 def explain_both_prices(question: Question, leg: Leg) -> Explanation:
@@ -57,6 +59,8 @@ def no_price(leg: Leg, *, maintained: bool = True) -> Derived:
     lines = [f"no positive price of {leg.figures.symbol} brings pool {leg.pool.name} {goal}"]
     if maintained and leg.figures.status != "ok":
         lines.append("it is below maintenance margin already")
+    if not leg.pool.closed_along(leg.symbol, maintained=maintained):
+        return in_words(*lines)
     balance, required = (_in_values(terms) for terms in _terms(leg, leg.mark, maintained))
     held = "margin balance" if maintained else "equity"
     lines.append(f"near the mark its {held} is {balance}")
@@ -76,17 +80,25 @@ def _in_values(terms: Floats) -> str:
 
 
 def _derive(leg: Leg, value: float, text: str, maintained: bool) -> Derived:
-    """Use the textbook formula, or an equation where that formula does not hold."""
-    haircut = _haircut(leg, value) if maintained else np.zeros(3)
-    if _textbook_holds(leg, haircut):
+    """Use the textbook formula, an equation where that does not hold, or else the condition."""
+    if not leg.pool.closed_along(leg.symbol, maintained=maintained):
+        return _by_condition(leg, value, text, maintained)
+    haircut = _haircut_terms(leg, value) if maintained else np.zeros(3)
+    if _textbook_holds(leg, haircut) and not (maintained and _beside_positions(leg, value)):
         return _by_textbook(leg, value, text, maintained, float(haircut[0]))
     return _by_equation(leg, value, text, maintained)
 
 
-def _haircut(leg: Leg, value: float) -> Floats:
-    """Terms (3,) of the pool's haircut at a price."""
-    ray, line = by_symbol(leg.report.ledger.marked, leg.report.ledger.partition)
-    return ray.haircut.terms_at(int(line[leg.index]), value / leg.mark)
+def _haircut_terms(leg: Leg, value: float) -> Floats:
+    """Terms (3,) in ``(1, u, 1/u)`` of the pool's haircut near a price; its form must be closed."""
+    ray, line = leg.pool.rays
+    return ray.haircut.terms_at(int(line[leg.pool.place(leg.index)]), value / leg.mark)
+
+
+def _beside_positions(leg: Leg, value: float) -> bool:
+    """Whether the pool must hold more than the maintenance margins of its positions."""
+    stand = leg.pool.at(condition.moved(leg.pool, leg.symbol, value / leg.mark))
+    return leg.pool.level != 1 or stand.loans != 0
 
 
 def _textbook_holds(leg: Leg, haircut: Floats) -> bool:
@@ -173,8 +185,10 @@ def _share(leg: Leg, sheet: Sheet, suffix: str, maintained_at: float | None) -> 
         fixed = sheet.let(f"MM{suffix}", "maintenance margin at entry", upkeep, leg.settle)
         return _Share(size, entry, f"− {fixed}", "")
     gross = leg.gross(sheet, suffix)
-    rate, amount = leg.tier(sheet, leg.notional(maintained_at), suffix)
-    return _Share(size, entry, f"+ {amount}", f"{gross}·{rate}")
+    owed = leg.maintenance(leg.notional(maintained_at))
+    rate = leg.rate(sheet, owed, suffix)
+    constants = leg.constants(sheet, owed, suffix, signs=("+", "−"))
+    return _Share(size, entry, " ".join(constants), f"{gross}·{rate}")
 
 
 # -- the equation -------------------------------------------------------------------------------
@@ -182,11 +196,13 @@ def _share(leg: Leg, sheet: Sheet, suffix: str, maintained_at: float | None) -> 
 
 def _by_equation(leg: Leg, value: float, text: str, maintained: bool) -> Derived:
     """Equate the piece of margin balance with the piece of requirement that hold at a price."""
+    held, required = _terms(leg, value, maintained)
+    name = "requirement" if leg.pool.level == 1 else f"{leg.pool.level:g} × requirement"
     equation = Equation(
         unknown="P",
         meaning=f"price of {leg.figures.symbol}",
-        sides=("margin balance", "requirement") if maintained else ("equity", "nothing left"),
-        terms=_terms(leg, value, maintained),
+        sides=("margin balance", name) if maintained else ("equity", "nothing left"),
+        terms=(held, required * leg.pool.level),
         currency=leg.report.currency,
     )
     return equation.solved(_left(maintained), value, text)
@@ -194,14 +210,30 @@ def _by_equation(leg: Leg, value: float, text: str, maintained: bool) -> Derived
 
 def _terms(leg: Leg, price: float, maintained: bool) -> tuple[Floats, Floats]:
     """Terms in ``(1, P, 1/P)``, near a price, of what the pool holds and must hold."""
-    ledger, mark = leg.report.ledger, leg.mark
+    mark, (ray, lines) = leg.mark, leg.pool.rays
+    line, u = int(lines[leg.pool.place(leg.index)]), price / mark
+    balance, required = ray.equity[line], np.zeros(3)
     if maintained:
-        balance, required = ledger.symbol_terms(leg.index, price / mark)
-    else:
-        ray, line = by_symbol(ledger.marked, ledger.partition)
-        balance, required = ray.equity[line[leg.index]], np.zeros(3)
+        balance = balance - ray.haircut.terms_at(line, u)
+        required = ray.requirement.terms_at(line, u)
     scale = np.array([1.0, 1.0 / mark, mark])
     return without_rounding(balance) * scale, without_rounding(required) * scale
+
+
+# -- the condition ------------------------------------------------------------------------------
+
+
+def _by_condition(leg: Leg, value: float, text: str, maintained: bool) -> Derived:
+    """Print both sides at the price that was found by search."""
+    found = ("P*", f"price of {leg.figures.symbol} at which they are equal, found by search")
+    return condition.explained(
+        leg.pool,
+        condition.moved(leg.pool, leg.symbol, value / leg.mark),
+        _left(maintained),
+        (*found, value, leg.quote),
+        text,
+        maintained=maintained,
+    )
 
 
 def _left(maintained: bool) -> str:

@@ -10,6 +10,7 @@ from margin_widgets.account.explanation.assumptions import AT_MARKS
 from margin_widgets.account.explanation.explanation import Explanation, Question
 from margin_widgets.account.explanation.sheet import Derived, Sheet
 from margin_widgets.account.explanation.shown import Shown, show_amount
+from margin_widgets.account.explanation.venue_formulas import VenueFormula
 
 Owner = TypeVar("Owner")
 
@@ -28,12 +29,15 @@ class Recipe(Generic[Owner]):
         Prints the value; an amount in the account's currency if not given.
     assumes : callable, optional
         Says what is assumed; the present marks if not given.
+    venue : callable, optional
+        Writes the figure as the venue does.
     """
 
     left: str
     write: Callable[[Owner, Sheet], str | Derived]
     show: Callable[[float | None], Shown] | None = None
     assumes: Callable[[Owner], str] = lambda _: AT_MARKS
+    venue: Callable[[Owner], VenueFormula | None] = lambda _: None
 
     def explain(self, question: Question, owner: Owner, value: float | None) -> Explanation:
         """Explain the figure of `owner`."""
@@ -46,4 +50,4 @@ class Recipe(Generic[Owner]):
         written = self.write(owner, sheet)
         if isinstance(written, str):
             written = sheet.derive(self.left, written, shown.text)
-        return question.answer(value, shown, written, self.assumes(owner))
+        return question.answer(value, shown, written, self.assumes(owner), self.venue(owner))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from margin_widgets.account.explanation import condition
 from margin_widgets.account.explanation.assumptions import of_shock
 from margin_widgets.account.explanation.equation import Equation, without_rounding
 from margin_widgets.account.explanation.explanation import Explanation, Question
@@ -9,6 +10,7 @@ from margin_widgets.account.explanation.pool import Pool
 from margin_widgets.account.explanation.sheet import Derived, Sheet, both_sides, in_words
 from margin_widgets.account.explanation.shown import Shown, show_share
 from margin_widgets.account.report import MarginReport
+from margin_widgets.engine.ray import Ray, together
 
 Shocks = tuple[float | None, float | None]
 
@@ -71,32 +73,46 @@ def _no_move_needed(pool: Pool, text: str) -> Derived:
 def _derive(pool: Pool, value: float, text: str) -> Derived:
     """Use the formula for linear contracts on fixed collateral; else an equation."""
     book = pool.report.books.book
+    if pool.apart.curved:
+        return _by_condition(pool, value, text)
     follows = (book.asset_symbol[pool.assets] >= 0).any()
-    if follows or book.position_inverse[pool.members].any():
+    loans = pool.at(condition.moved(pool, None, 1 + value)).loans
+    if follows or loans or pool.level != 1 or book.position_inverse[pool.members].any():
         return _by_equation(pool, value, text)
     return _by_notional(pool, value, text)
 
 
+def _by_condition(pool: Pool, value: float, text: str) -> Derived:
+    found = ("u*", "factor on all marks at which they are equal, found by search", 1 + value, "")
+    factors = condition.moved(pool, None, 1 + value)
+    return condition.explained(pool, factors, "x", found, text, shift=" − 1")
+
+
 def _by_equation(pool: Pool, value: float, text: str) -> Derived:
-    ray = pool.report.ledger.common_ray
-    required = ray.requirement.terms_at(pool.number, 1 + value)
-    balance = ray.surplus.terms_at(pool.number, 1 + value) + required
+    ray, u = _common_ray(pool), 1 + value
+    required = ray.requirement.terms_at(0, u)
+    balance = ray.equity[0] - ray.haircut.terms_at(0, u)
+    name = "requirement" if pool.level == 1 else f"{pool.level:g} × requirement"
     equation = Equation(
         unknown="u",
         meaning="u = 1 + x on all marks",
-        sides=(f"margin balance of pool {pool.name}", "requirement"),
-        terms=(without_rounding(balance), without_rounding(required)),
+        sides=(f"margin balance of pool {pool.name}", name),
+        terms=(without_rounding(balance), without_rounding(required * pool.level)),
         currency=pool.report.currency,
     )
-    return equation.solved("x", 1 + value, text, shift=" − 1")
+    return equation.solved("x", u, text, shift=" − 1")
+
+
+def _common_ray(pool: Pool) -> Ray:
+    return together(pool.apart.marked, pool.apart.partition)
 
 
 def _by_notional(pool: Pool, value: float, text: str) -> Derived:
     """Divide what can be lost by what is lost per relative move."""
     ledger, book, currency = pool.report.ledger, pool.report.books.book, pool.report.currency
-    members, ray = pool.members, ledger.common_ray
-    required = ray.requirement.terms_at(pool.number, 1 + value)
-    haircut = ray.haircut.terms_at(pool.number, 1 + value)
+    members, ray = pool.members, _common_ray(pool)
+    required = ray.requirement.terms_at(0, 1 + value)
+    haircut = ray.haircut.terms_at(0, 1 + value)
     size, worth = book.size[members], ledger.marked.asset_prices[book.position_settle[members]]
     sheet = Sheet()
 
@@ -115,10 +131,13 @@ def _by_notional(pool: Pool, value: float, text: str) -> Derived:
     if book.maintenance_at_entry:
         above += " + " + term("ΣMM", "maintenance margin at entry", required[0])
     else:
-        above += " − " + term("ΣA", "maintenance amounts, tiers after the move", -required[0])
+        fees = ", less closing fees fixed at entry" if book.fixed[members].any() else ""
+        above += " − " + term(
+            "ΣA", f"maintenance amounts, tiers after the move{fees}", -required[0]
+        )
         below += " − " + term(
             "Σm·|q|·P",
-            "notional times maintenance rate (closing fee included), tiers after the move",
+            "notional times maintenance rate, closing fee at mark included, tiers after the move",
             required[1],
         )
     return sheet.derive("x", f"({above}) / ({below}) − 1", text)

@@ -29,6 +29,9 @@ LABELS = {
     "bankruptcy_price": "bankruptcy price",
     "distance": "distance to liquidation",
     "mark": "mark price",
+    "idle": "idle collateral",
+    "pool": "pool",
+    "condition": "condition of the liquidation price",
 }
 """Names of figures as they are printed."""
 

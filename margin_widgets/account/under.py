@@ -1,0 +1,459 @@
+"""An account under another venue's rules: the same coins, prices and collateral; or why not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from traitlets import TraitError
+
+from margin_widgets import venues
+from margin_widgets.account import counterpart
+from margin_widgets.account import formatting as fmt
+from margin_widgets.account.books import Books
+from margin_widgets.account.counterpart import Counterpart, alike, same_coin
+from margin_widgets.account.position import Position
+from margin_widgets.account.state import AccountState
+from margin_widgets.venues import Contract, RuleError, RuleSet
+from margin_widgets.venues.rules import DOLLARS
+
+if TYPE_CHECKING:
+    from margin_widgets.account.account import Account
+
+Tiers = Mapping[str, Any] | Literal["keep"] | None
+
+_WHOLE = 1e-9
+"""Numbers of contracts this near to a whole one, relative to it, are one."""
+_ONLY = re.compile(r"collateral other than (\w+)")
+"""How a rule set says that it takes one asset only, among what it cannot express."""
+
+
+class Reason(NamedTuple):
+    """Why a part of an account cannot be held: which part, and what is missing."""
+
+    where: str
+    why: str
+
+
+class CannotExpress(TraitError):  # noqa: N818 - what a venue lacks, not what went wrong
+    """An account that a rule set cannot hold.
+
+    Attributes
+    ----------
+    venue : RuleSet
+    reasons : tuple of Reason
+        Position by position, then asset by asset.
+    """
+
+    def __init__(self, venue: RuleSet, reasons: tuple[Reason, ...]) -> None:
+        self.venue, self.reasons = venue, reasons
+        lines = [f"{where}: {why}" for where, why in reasons]
+        super().__init__("\n".join([f"{venue.name} cannot hold this account", *lines]))
+
+
+def restate(
+    account: Account, venue: str | RuleSet, *, tiers: Tiers = None, mode: str | None = None
+) -> Account:
+    """Return a new account with the same content under other rules.
+
+    Parameters
+    ----------
+    account : Account
+        Stays as it is.
+    venue : str or RuleSet
+    tiers : mapping of symbol to tiers, or "keep"
+        For contracts that the rule set has no tiers for, by their symbol here or there; "keep"
+        takes the present ones.
+    mode : {"isolated", "cross", "portfolio"}, optional
+        Mode in which all positions are held; their own if not given.
+
+    Raises
+    ------
+    CannotExpress
+        With all reasons.
+    TraitError
+        If there is no such rule set.
+    """
+    if not isinstance(venue, RuleSet):
+        try:
+            venue = venues.get(venue)
+        except RuleError as error:
+            raise TraitError(str(error)) from error
+    if isinstance(tiers, str) and tiers != "keep":
+        raise TraitError(f"tiers: {tiers!r} is neither 'keep' nor a mapping of symbols")
+    if venue == account.venue:  # they hold what they hold
+        return _in_mode(account, mode)
+    return _Move(account.books, venue, tiers, mode).account()
+
+
+def _in_mode(account: Account, mode: str | None) -> Account:
+    """Return a copy of an account with all positions in one mode."""
+    if mode is None:
+        return account.copy()
+    state, rules = account.state, account.venue
+    if rules.modes and mode not in rules.modes:
+        why = f"{rules.name} offers no {mode} margin"
+        raise CannotExpress(rules, tuple(Reason(key, why) for key in account.positions.keys()))
+    rows = tuple(replace(row, margin_mode=_margin_mode(mode)) for row in state.positions)
+    return account.from_state(state.replace(positions=rows))
+
+
+def _margin_mode(mode: str) -> str:
+    """How a position is held: portfolio margin has one pool, as cross margin does."""
+    return "isolated" if mode == "isolated" else "cross"
+
+
+@dataclass
+class _Move:
+    """An account on its way from one rule set to another; gathers reasons and notes."""
+
+    books: Books
+    rules: RuleSet
+    tiers: Tiers
+    mode: str | None
+    reasons: list[Reason] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    new_tiers: dict[str, Any] = field(default_factory=dict)
+    new_contracts: dict[str, Contract] = field(default_factory=dict)
+
+    @property
+    def state(self) -> AccountState:
+        """What is moved."""
+        return self.books.state
+
+    @property
+    def name(self) -> str:
+        """How the rules are called in sentences."""
+        return self.rules.name
+
+    def account(self) -> Account:
+        """Return the account under the new rules.
+
+        Raises
+        ------
+        CannotExpress
+        """
+        from margin_widgets.account.account import Account
+
+        unit, listed = self._unit(), self._contracts()
+        held_as = self._held_as(listed)
+        positions, marks = self._positions(listed), self._marks(listed)
+        collateral = self._collateral(held_as)
+        haircuts = self._haircuts(collateral, held_as, listed)
+        prices = self._prices(unit, held_as)
+        if self.reasons:
+            raise CannotExpress(self.rules, tuple(dict.fromkeys(self.reasons)))
+        try:
+            made = Account(
+                venue=self._venue(),
+                collateral=collateral,
+                positions=positions,
+                marks=marks,
+                prices=prices,
+                haircuts=haircuts,
+                order_margin=self.state.order_margin / unit,
+                as_of=self.state.as_of,
+                name=self.state.name,
+            )
+        except (TraitError, RuleError) as error:
+            raise CannotExpress(self.rules, (Reason("account", str(error)),)) from error
+        made._notes = tuple(dict.fromkeys(self.notes))
+        return made
+
+    def _venue(self) -> RuleSet:
+        if not self.new_tiers and not self.new_contracts:
+            return self.rules
+        return self.rules.replace(
+            tiers={**self.rules.tiers, **self.new_tiers},
+            contracts={**self.rules.contracts, **self.new_contracts},
+        )
+
+    def _refuse(self, where: str, why: str) -> None:
+        self.reasons.append(Reason(where, why))
+
+    # -- contracts --------------------------------------------------------------------------
+
+    def _contracts(self) -> dict[str, Counterpart]:
+        """Find what each symbol is called there; without what cannot be held."""
+        held = {row.symbol for row in self.state.positions}
+        found = {}
+        for symbol, contract in zip(self.books.symbols, self.books.contracts, strict=True):
+            one = self._held(symbol, contract) if symbol in held else self._marked(symbol, contract)
+            if one:
+                found[symbol] = one
+        return {symbol: self._on_underlying(one, found) for symbol, one in found.items()}
+
+    def _marked(self, symbol: str, contract: Contract) -> Counterpart:
+        """A contract without position: it has a mark only."""
+        return self._listed(symbol, contract) or self._carried(symbol, contract)
+
+    def _held(self, symbol: str, contract: Contract) -> Counterpart | None:
+        if why := self._unlisted(contract):
+            self._refuse(symbol, why)
+            return None
+        if contract.is_option:
+            return self._marked(symbol, contract)
+        listed = self._listed(symbol, contract)
+        there = listed or Counterpart(symbol, self._in_its_dollars(symbol, contract))
+        if there.symbol not in self.rules.tiers:
+            table = self._table(symbol, contract, there)
+            if table is None:
+                return None
+            self.new_tiers[there.symbol] = table
+        if listed is None:
+            own = self.state.venue.name
+            self.notes.append(f"{symbol}: the contract of {own}, {self.name} lists none")
+            return self._carried(*there)
+        if contract.quote != there.contract.quote:
+            self._note_prices(symbol, contract, there)
+        return listed
+
+    def _unlisted(self, contract: Contract) -> str:
+        """Why contracts of a kind cannot be held; empty if they can."""
+        rules, kind = self.rules, "option" if contract.is_option else contract.kind
+        by_scenarios = self.mode == "portfolio" and rules.portfolio is not None
+        if rules.kinds and kind not in rules.kinds:
+            return f"{self.name} lists no {kind} contracts"
+        if contract.is_option and rules.option_margin is None and not by_scenarios:
+            return f"{self.name} has no margin rule for single options"
+        return ""
+
+    def _listed(self, symbol: str, contract: Contract) -> Counterpart | None:
+        return counterpart.find(
+            self.rules, symbol, contract, lambda name: self._has_tiers(symbol, name)
+        )
+
+    def _carried(self, symbol: str, contract: Contract) -> Counterpart:
+        """Keep a symbol with the contract that it is here."""
+        if self.rules.contract(symbol) != contract:
+            self.new_contracts[symbol] = contract
+        return Counterpart(symbol, contract)
+
+    def _in_its_dollars(self, symbol: str, contract: Contract) -> Contract:
+        """A linear contract as the venue settles all of its own, if that is in other dollars."""
+        assets = counterpart.settlement_assets(self.rules, "linear")
+        currency = self.rules.currency
+        if contract.kind != "linear" or assets != {currency} or contract.settle == currency:
+            return contract
+        if contract.settle not in DOLLARS or currency not in DOLLARS:
+            return contract
+        there = replace(contract, quote=currency, settle=currency)
+        self._note_prices(symbol, contract, Counterpart(symbol, there))
+        return there
+
+    def _note_prices(self, symbol: str, contract: Contract, there: Counterpart) -> None:
+        name, quote = there.symbol, there.contract.quote
+        what = f"{symbol} is {name}" if name != symbol else f"{symbol} settles in {quote}"
+        self.notes.append(f"{what}: prices in {contract.quote} are taken as prices in {quote}")
+
+    def _on_underlying(self, one: Counterpart, found: Mapping[str, Counterpart]) -> Counterpart:
+        """Let a carried option follow the index by the name that it has there."""
+        carried = one.symbol in self.new_contracts
+        if not carried or one.contract.underlying not in found:
+            return one
+        index = found[str(one.contract.underlying)].symbol
+        return self._carried(one.symbol, replace(one.contract, underlying=index))
+
+    # -- tiers ------------------------------------------------------------------------------
+
+    def _has_tiers(self, symbol: str, name: str) -> bool:
+        return name in self.rules.tiers or self.tiers == "keep" or self._gives(symbol, name)
+
+    def _gives(self, symbol: str, name: str) -> bool:
+        """Whether the caller gives tiers for a contract, by its symbol here or there."""
+        return isinstance(self.tiers, Mapping) and (symbol in self.tiers or name in self.tiers)
+
+    def _table(self, symbol: str, here: Contract, there: Counterpart) -> Any:
+        """Tiers for a contract that the rules have none for; None if there are none."""
+        if self.tiers == "keep":
+            return self._kept_table(symbol, here, there)
+        if isinstance(self.tiers, Mapping) and self._gives(symbol, there.symbol):
+            return self.tiers[there.symbol if there.symbol in self.tiers else symbol]
+        lacks = f"has no tiers for {there.symbol}"
+        if not counterpart.lists(self.rules, here):
+            lacks = f"lists no {counterpart.described(here)}"
+        self._refuse(symbol, f"{self.name} {lacks}; give tiers={{{symbol!r}: …}} or tiers='keep'")
+        return None
+
+    def _kept_table(self, symbol: str, here: Contract, there: Counterpart) -> Any:
+        old, new = self.state.venue, self.rules
+        table = counterpart.converted_tiers(old.tier_table(symbol), old, here, new, there.contract)
+        if table is None:
+            self._refuse(
+                symbol,
+                f"{old.name} has tiers by {old.tiers_by}, {self.name} by {new.tiers_by}; give"
+                f" tiers={{{symbol!r}: …}}",
+            )
+            return None
+        note = f"{there.symbol}: tiers of {old.name}, {self.name} has none"
+        if len(table) > 1 and new.tier_rate == "whole" != old.tier_rate:
+            note += "; there a tier's rate holds for the whole position"
+        self.notes.append(note)
+        return table
+
+    # -- positions and marks ----------------------------------------------------------------
+
+    def _positions(self, listed: Mapping[str, Counterpart]) -> list[Position]:
+        made: list[Position] = []
+        legs: dict[str, dict[str, str]] = {}
+        for key, row in zip(self.books.keys, self.state.positions, strict=True):
+            mode = self.mode or row.margin_mode
+            if self.rules.modes and mode not in self.rules.modes:
+                self._refuse(key, f"{self.name} offers no {mode} margin")
+            if row.symbol not in listed:
+                continue
+            there = listed[row.symbol]
+            here = self.state.venue.contract(row.symbol)
+            self._check_leg(key, row.side, there, legs.setdefault(there.symbol, {}))
+            quantity, margin = row.quantity, row.margin
+            if here.multiplier != there.contract.multiplier:
+                quantity *= here.multiplier / there.contract.multiplier
+                self._note_parts(key, quantity, there)
+            if margin is not None:
+                margin *= self._rate(str(here.settle), str(there.contract.settle))
+            made.append(
+                Position(
+                    there.symbol,
+                    quantity,
+                    row.entry_price,
+                    row.leverage,
+                    margin,
+                    _margin_mode(mode),
+                )
+            )
+        return made
+
+    def _check_leg(self, key: str, side: str, there: Counterpart, legs: dict[str, str]) -> None:
+        """Refuse two legs of one side, and two sides where the venue says that it nets them."""
+        first = legs.setdefault(side, key)
+        if first != key:
+            self._refuse(key, f"{first} is a {side} position in {there.symbol} too")
+        elif len(legs) > 1 and any("hedge mode" in one for one in self.rules.cannot_express):
+            other = next(one for one in legs.values() if one != key)
+            self._refuse(key, f"{self.name} has no hedge mode: {other} is in {there.symbol} too")
+
+    def _note_parts(self, key: str, quantity: float, there: Counterpart) -> None:
+        if abs(quantity - round(quantity)) > _WHOLE * abs(quantity):
+            self.notes.append(
+                f"{key} is {fmt.plain(quantity)} contracts of {there.symbol}, no whole number"
+            )
+
+    def _marks(self, listed: Mapping[str, Counterpart]) -> dict[str, float]:
+        marks: dict[str, float] = {}
+        for symbol, one in listed.items():
+            if symbol not in self.state.marks:
+                continue
+            mark = self.state.marks[symbol]
+            if marks.setdefault(one.symbol, mark) != mark:
+                self.notes.append(f"{symbol}: its mark is left out, {one.symbol} has another")
+        for symbol, one in listed.items():  # an option needs the mark of its own venue's index
+            index = self.state.venue.contract(symbol).underlying
+            if one.contract.underlying and index in self.books.symbols:
+                mark = float(self.books.marks[self.books.symbols.index(index)])
+                marks.setdefault(one.contract.underlying, mark)
+        return marks
+
+    # -- collateral -------------------------------------------------------------------------
+
+    def _unit(self) -> float:
+        """Price of the new currency in the present one."""
+        here, there = self.state.venue.currency, self.rules.currency
+        if here == there:
+            return 1.0
+        if there in self.state.prices or there in self.books.assets:
+            return self._price(there)
+        if not (here in DOLLARS and there in DOLLARS):
+            self._refuse("account", f"{self.name} counts in {there}, which has no price here")
+        return 1.0
+
+    def _price(self, asset: str) -> float:
+        """Price of an asset in the present currency."""
+        if asset in self.books.assets:
+            place = self.books.assets.index(asset)
+            return float(self.books.book.asset_prices(self.books.marks)[place])
+        return self.state.prices.get(asset, 1.0)
+
+    def _rate(self, here: str, there: str) -> float:
+        """How much of one asset stands for one of another."""
+        return 1.0 if same_coin(here, there) else self._price(here) / self._price(there)
+
+    def _held_as(self, listed: Mapping[str, Counterpart]) -> dict[str, str]:
+        """Assets that are others there: dollars in which positions settle, coins by other codes."""
+        settles: dict[str, list[str]] = {}
+        for row in self.state.positions:
+            if row.symbol in listed:
+                here = str(self.state.venue.contract(row.symbol).settle)
+                settles.setdefault(here, []).append(str(listed[row.symbol].contract.settle))
+        settles.setdefault(self.state.venue.currency, [self.rules.currency])
+        for symbol, one in listed.items():
+            here = str(self.state.venue.contract(symbol).base)
+            if same_coin(here, one.contract.base):
+                settles.setdefault(here, []).append(str(one.contract.base))
+        return {
+            here: there[0]
+            for here, there in settles.items()
+            if here not in there and alike(here, there[0])
+        }
+
+    def _collateral(self, held_as: Mapping[str, str]) -> dict[str, float]:
+        collateral: dict[str, float] = {}
+        only = next(
+            (found[1] for one in self.rules.cannot_express if (found := _ONLY.search(one))), None
+        )
+        for asset, amount in self.state.collateral.items():
+            there = held_as.get(asset, asset)
+            collateral[there] = collateral.get(there, 0.0) + amount * self._rate(asset, there)
+            if there != asset and amount:
+                self.notes.append(f"{asset} is held as {there}")
+            if amount and only and there != only:
+                self._refuse(f"collateral {asset}", f"{self.name} takes {only} only")
+        for asset, amount in collateral.items():
+            if amount < 0 and asset not in DOLLARS and not self._lends(asset):
+                self._refuse(f"collateral {asset}", f"a loan; {self.name} lends none")
+        return collateral
+
+    def _lends(self, asset: str) -> bool:
+        rules = self.rules
+        return not rules.kinds or "spot" in rules.kinds or asset in rules.liability_rates
+
+    def _prices(self, unit: float, held_as: Mapping[str, str]) -> dict[str, float]:
+        """Fixed prices in the new currency."""
+        given = dict(self.state.prices)
+        if unit != 1.0:
+            given[self.state.venue.currency] = 1.0
+        prices = {
+            asset if asset in DOLLARS else held_as.get(asset, asset): price / unit
+            for asset, price in given.items()
+        }
+        prices.pop(self.rules.currency, None)
+        return prices
+
+    def _haircuts(
+        self,
+        collateral: Mapping[str, float],
+        held_as: Mapping[str, str],
+        listed: Mapping[str, Counterpart],
+    ) -> dict[str, Any]:
+        """The account's own haircuts where the rules have none; and whether all are known."""
+        rules = self.rules
+        own = {held_as.get(asset, asset): cut for asset, cut in self.state.haircuts.items()}
+        held = [listed[row.symbol] for row in self.state.positions if row.symbol in listed]
+        settled = {str(one.contract.settle) for one in held}
+        for asset, amount in collateral.items():
+            if asset in rules.haircuts:
+                if asset in own:
+                    self.notes.append(f"{asset}: the haircut of {self.name}, not the account's own")
+            elif amount <= 0 or asset in settled:
+                continue
+            elif rules.cross_pool == "settlement" and settled:
+                self.notes.append(f"{asset} backs nothing: {self.name} pools by settlement asset")
+            elif asset in own or asset == rules.currency:
+                continue
+            elif rules.haircuts or rules.imf_factors:
+                why = f"{self.name} has no haircut for it; give haircuts[{asset!r}]"
+                self._refuse(f"collateral {asset}", why)
+            else:
+                self.notes.append(f"{asset} counts in full: {self.name} has no haircuts")
+        return {asset: cut for asset, cut in own.items() if asset not in rules.haircuts}

@@ -1,0 +1,70 @@
+"""What a venue calls its margin ratio: which figure over which, and where it liquidates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from margin_widgets.venues import checks
+
+FIGURES = (
+    "maintenance margin",
+    "margin balance",
+    "equity",
+    "initial margin",
+    "wallet balance",
+)
+"""Figures of a pool that a ratio may be made of."""
+
+_REQUIREMENTS = ("maintenance margin", "initial margin")
+
+
+@dataclass(frozen=True)
+class RatioConvention:
+    """A venue's margin ratio: numerator over denominator.
+
+    Venues use both senses: maintenance margin over margin balance rises towards liquidation,
+    margin balance over maintenance margin falls towards it.
+
+    Parameters
+    ----------
+    name : str
+        What the venue calls it.
+    numerator, denominator : str
+        Two of `FIGURES`.
+    liquidation_at : float
+        Value at which the venue liquidates.
+    percent : bool
+        Whether the venue shows it in percent.
+
+    Examples
+    --------
+    >>> print(RatioConvention("uniMMR", "margin balance", "maintenance margin", 1.05, False))
+    uniMMR = margin balance ÷ maintenance margin, liquidation at 1.05
+    """
+
+    name: str = "margin ratio"
+    numerator: str = "maintenance margin"
+    denominator: str = "margin balance"
+    liquidation_at: float = 1.0
+    percent: bool = True
+
+    def __post_init__(self) -> None:
+        checks.text("margin_ratio name", self.name)
+        for field in ("numerator", "denominator"):
+            checks.choice(f"margin_ratio {field}", getattr(self, field), FIGURES)
+        if self.numerator == self.denominator:
+            raise checks.RuleError(
+                f"margin_ratio denominator: {self.denominator!r} is the numerator too"
+            )
+        level = checks.size("margin_ratio liquidation_at", self.liquidation_at)
+        object.__setattr__(self, "liquidation_at", level)
+        checks.truth("margin_ratio percent", self.percent)
+
+    @property
+    def falls(self) -> bool:
+        """Whether the ratio falls towards liquidation (else it rises)."""
+        return self.numerator not in _REQUIREMENTS
+
+    def __str__(self) -> str:
+        level = f"{100 * self.liquidation_at:g} %" if self.percent else f"{self.liquidation_at:g}"
+        return f"{self.name} = {self.numerator} ÷ {self.denominator}, liquidation at {level}"
