@@ -5,6 +5,7 @@ Drawn from a `random.Random`: thousands are made in a moment, and hypothesis dra
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from itertools import pairwise
 from random import Random
 from typing import Any
@@ -23,6 +24,7 @@ MOST_LEGS = 4
 
 # base: rough price; contracts on them are made for the kinds that a rule set lists
 COINS = {"BTC": 6e4, "ETH": 3e3, "SOL": 150.0, "XRP": 0.5, "PEPE": 1e-5}
+ROUGH = {**COINS, "XBT": 6e4, "BNB": 600.0}
 
 RULES = (
     "taker_fee",
@@ -67,6 +69,8 @@ def rules_of(rules: mw.RuleSet, symbols: list[str], assets: list[str]) -> dict[s
     }
     if rules.option_margin is not None:
         tables["option_margin"] = {x: getattr(rules.option_margin, x) for x in OPTION_RULES}
+    if rules.portfolio is not None:
+        tables["portfolio"] = asdict(rules.portfolio)
     return {name: getattr(rules, name) for name in RULES} | tables
 
 
@@ -221,7 +225,7 @@ class _Market:
         draw = self.draw
         room = MOST_LEGS - len(self.positions)
         shipped = [s for s in self.rules.tiers if s not in self.contracts]
-        if self.options and draw.chance(0.25):
+        if self.options and draw.chance(0.15):
             legs = draw.pick([(1,), (-1,), (-1,)])
             self.add_option(legs[0])
             return
@@ -263,14 +267,14 @@ class _Market:
         unit = self.worth.get(contract["quote"])
         if unit is None:
             unit = self.prices[contract["quote"]] = self.worth[contract["quote"]] = 1.0
-        near = COINS.get(base, 10 ** draw.source.uniform(-3, 4)) * draw.figure(0.5, 2.0)
+        near = ROUGH.get(base, 10 ** draw.source.uniform(-3, 4)) * draw.figure(0.5, 2.0)
         if base in self.worth:
             near = self.worth[base] / unit
         self.marks[symbol] = mark = float(f"{near * draw.figure(0.99, 1.01):.6g}")
         self.worth.setdefault(base, mark * unit)
         settle = contract["settle"]
         if settle not in (base, contract["quote"]) and settle not in self.worth:  # quanto
-            price = float(f"{COINS.get(settle, 1.0) * draw.figure(0.5, 2.0):.5g}")
+            price = float(f"{ROUGH.get(settle, 1.0) * draw.figure(0.5, 2.0):.5g}")
             if draw.chance(0.5):  # follows a contract of its own, or stands still
                 self.prices[settle] = self.worth[settle] = price
             else:
@@ -418,7 +422,7 @@ class _Market:
         held = list(dict.fromkeys(held))
         for asset in held:
             if asset not in self.worth:
-                price = COINS.get(asset, 300.0) * draw.figure(0.5, 2.0)
+                price = ROUGH.get(asset, 300.0) * draw.figure(0.5, 2.0)
                 self.prices[asset] = self.worth[asset] = float(f"{price:.5g}")
         for asset in held:
             share = draw.figure(0.02, 1.5)

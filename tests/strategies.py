@@ -210,7 +210,7 @@ def account(spec: Spec) -> Any:
 
 def rule_set(spec: Spec) -> mw.RuleSet:
     """The venue of a book, with the tables and settings of the book in the place of its own."""
-    settings = dict(spec["rules"])
+    settings = {name: part for name, part in spec["rules"].items() if name != "portfolio"}
     if "option_margin" in settings:
         settings["option_margin"] = OptionMargin(**settings["option_margin"])
     if "open_interest" in settings:

@@ -296,6 +296,7 @@ MINE: dict[str, Any] = {
     "liability_rates": {"BTC": [[0, 0.04], [10, 0.08]], "USDT": 0.03},
     "imf_factors": {"BTC": 0.1},
     "rounding": "towards entry",
+    "bankruptcy_rounding": "away from entry",
     "liquidation": {"kind": "share", "share": 0.5, "takeover_below": 0.5},
     "liquidation_fee": 0.01,
     "residual": "split",

@@ -47,7 +47,7 @@ def options(
         ],
         dtype=np.intp,
     )
-    strike = np.array([one.strike if one.strike else np.nan for one in contracts])
+    strike = np.array([one.strike or np.nan for one in contracts])
     years = np.array([_years(state.as_of, one.expiry) if one.is_option else 0 for one in contracts])
     in_coin = np.array([one.is_option and one.settle == one.base for one in contracts], dtype=bool)
     volatility = np.zeros(len(symbols))

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -619,17 +619,20 @@ class PositionReport:
 
         Towards the entry where the rule set says so; else, or without a tick, as it is.
         """
-        return self._displayed(self.liquidation_price, "towards entry")
+        return self._displayed(self.liquidation_price, self.report.books.state.venue.rounding)
 
     @property
     def displayed_bankruptcy_price(self) -> float | None:
-        """Bankruptcy price on the contract's tick; rounded away from the entry."""
-        return self._displayed(self.bankruptcy_price, "away from entry")
+        """Bankruptcy price on the contract's tick, rounded as the venue rounds it."""
+        rules = self.report.books.state.venue
+        return self._displayed(self.bankruptcy_price, rules.bankruptcy_rounding)
 
-    def _displayed(self, price: float | None, direction: Direction) -> float | None:
+    def _displayed(
+        self, price: float | None, direction: Direction | Literal["none"]
+    ) -> float | None:
         books = self.report.books
         tick = books.contracts[books.book.symbol[self.index]].tick
-        if price is None or tick is None or books.state.venue.rounding == "none":
+        if price is None or tick is None or direction == "none":
             return price
         return float(to_tick(price, tick, direction, books.book.entry[self.index]))
 

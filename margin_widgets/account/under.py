@@ -95,7 +95,7 @@ def _in_mode(account: Account, mode: str | None) -> Account:
     state, rules = account.state, account.venue
     if rules.modes and mode not in rules.modes:
         why = f"{rules.name} offers no {mode} margin"
-        raise CannotExpress(rules, tuple(Reason(key, why) for key in account.positions.keys()))
+        raise CannotExpress(rules, tuple(Reason(key, why) for key in account.books.keys))
     rows = tuple(replace(row, margin_mode=_margin_mode(mode)) for row in state.positions)
     return account.from_state(state.replace(positions=rows))
 

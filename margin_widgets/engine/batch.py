@@ -19,6 +19,7 @@ of one symbol, whose price moves them all, and tiers whose rate falls or reaches
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -42,7 +43,6 @@ _ARRAYS = 6  # of intermediate results
 _THREADS = min(4, os.cpu_count() or 1)
 _WIDEST = 50  # bits that the name of a cell lacks at most: then it spans a quarter of a doubling
 _MOST_CELLS = 1 << 20
-_SMALLEST_BITS, _LARGEST_BITS = (int(bits) for bits in np.array([SMALLEST, LARGEST]).view(np.int64))
 
 
 @dataclass(frozen=True)
@@ -312,12 +312,12 @@ class AccountBatch:
             x *= u
             if self._reciprocal is not None:
                 np.reciprocal(x, out=x, where=self._reciprocal[:, here])
-            # A comparison and a mask would cost more than all the rest: which factors are usable is
-            # as good as random, and processors guess. All bits set are a NaN.
-            bits, unusable = u.view(np.int64), spare[0].view(np.int64)
-            np.subtract(bits, _SMALLEST_BITS, out=unusable)
-            np.subtract(_LARGEST_BITS, bits, out=bits)
-            unusable |= bits
+            # Whether there is a price is as good as random, and processors guess: masks would take
+            # longer than all the rest. So the sign of what must be positive becomes all bits of a
+            # number, which then is a NaN, or none.
+            unusable = np.subtract(u, SMALLEST, out=spare[0]).view(np.int64)
+            if not u.max() < LARGEST:  # an empty slot, or dust in a large account
+                unusable |= np.subtract(LARGEST, u, out=u).view(np.int64)
             unusable >>= 63
             np.bitwise_or(x.view(np.int64), unusable, out=prices[:, here].view(np.int64))
 
@@ -334,8 +334,11 @@ class AccountBatch:
         n, *spare = spare
         row, tables = self._row[:, here], self._tables
         np.multiply(self._quantity[:, here], x, out=n)
+        np.clip(n, tables.low, tables.high, out=spare[0])
         tables.evaluate(tables.contribution, row, n, u, spare)
         np.subtract(u, self._surplus(here, u), out=u)
+        np.abs(u, out=spare[0])
+        np.clip(spare[0], tables.low, tables.high, out=spare[0])
         tables.evaluate(tables.notional, row, u, u, spare)
         u /= n
 
@@ -497,11 +500,12 @@ class _Tables:
     def evaluate(
         self, lines: _Lines, row: Ints, at: Floats, out: Floats, spare: Sequence[Floats]
     ) -> None:
-        """Write the functions of `row` at `at` to `out`, which may be `at`; three spare arrays."""
-        magnitude, name, carried = spare
-        np.abs(at, out=magnitude)
-        np.clip(magnitude, self.low, self.high, out=magnitude)
-        bits, cell, line = (array.view(np.int64) for array in (magnitude, name, carried))
+        """Write the functions of `row` at `at` to `out`, which may be `at`.
+
+        Of three spare arrays, the first holds the magnitude of `at`, kept between `low` and `high`.
+        """
+        magnitude = spare[0]
+        bits, cell, line = (array.view(np.int64) for array in spare)
         np.right_shift(bits, self.shift, out=cell)
         cell += row
         lines.carry.take(cell, out=line, mode="clip")
@@ -535,14 +539,27 @@ def _in_chunks(work: Callable[[slice, Floats], None], shape: tuple[int, ...], th
     """Do `work` on the accounts of arrays (K, A), some at a time, lending it a few such arrays."""
     slots, accounts = shape
     chunks = -(-slots * accounts // _CHUNK)
-    bounds = np.linspace(0, accounts, chunks + 1).astype(int).tolist() if chunks else []
-    # Who is done with one takes the next: another processor may be busy with something else.
-    ahead = deque(slice(*pair) for pair in pairwise(bounds))
+    if not chunks:
+        return
+    workers = max(1, min(threads, chunks))
+    bounds = np.linspace(0, accounts, chunks + 1).astype(int).tolist()
+    # Who is done takes the next: another processor may be busy with something else.
+    ahead = deque([*(slice(*pair) for pair in pairwise(bounds)), *[None] * workers])
 
-    def some() -> None:
+    def take() -> None:
         memory = np.empty((_ARRAYS, slots * (accounts // chunks + 1)))
-        with np.errstate(all="ignore"), suppress(IndexError):
-            while here := ahead.popleft():
+        with np.errstate(all="ignore"):
+            for here in iter(ahead.popleft, None):
                 size = slots * (here.stop - here.start)
                 work(here, memory[:, :size].reshape(_ARRAYS, slots, -1))
 
+    if workers == 1:
+        take()
+        return
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(workers - 1) as pool:  # NumPy computes without the interpreter's lock
+        others = [pool.submit(take) for _ in range(workers - 1)]
+        take()
+    for one in others:
+        one.result()

@@ -2,8 +2,8 @@
 
 The same questions that `ray` answers exactly are answered here by evaluation: `valuation.value` on
 a grid of factors around the present, the first change of sign on each side, and zooming into it
-until what is left is straight. Two changes of sign within one step of the grid (1.4 % near the present) are
-missed; nothing else is.
+until what is left is straight. Two changes of sign within one step of the grid (1.4 % near the
+present) are missed; nothing else is.
 """
 
 from __future__ import annotations

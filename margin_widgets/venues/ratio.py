@@ -65,6 +65,11 @@ class RatioConvention:
         """Whether the ratio falls towards liquidation (else it rises)."""
         return self.numerator not in _REQUIREMENTS
 
+    def like(self, other: RatioConvention) -> bool:
+        """Whether both are the same fraction, whatever it is called and however it is shown."""
+        mine = (self.numerator, self.denominator, self.liquidation_at)
+        return mine == (other.numerator, other.denominator, other.liquidation_at)
+
     def __str__(self) -> str:
         level = f"{100 * self.liquidation_at:g} %" if self.percent else f"{self.liquidation_at:g}"
         return f"{self.name} = {self.numerator} ÷ {self.denominator}, liquidation at {level}"

@@ -76,6 +76,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "cross_pool": ("account", "settlement"),
     "residual": ("kept", "returned", "split"),
     "rounding": ("none", "towards entry"),
+    "bankruptcy_rounding": ("none", "towards entry", "away from entry"),
     "adl_rank": tuple(ADL_RANKS),
 }
 """What each field that is a choice may be."""
@@ -136,8 +137,9 @@ class RuleSet:
     imf_factors : mapping of asset to float
         By how much the weight of an asset worsens with the root of its amount.
     rounding : {"none", "towards entry"}
-        How displayed liquidation prices are rounded to the tick; bankruptcy prices go the other
-        way.
+        How displayed liquidation prices are put on the tick.
+    bankruptcy_rounding : {"none", "towards entry", "away from entry"}
+        How displayed bankruptcy prices are.
     liquidation : LiquidationPolicy
         What a liquidation closes.
     liquidation_fee : float
@@ -188,6 +190,7 @@ class RuleSet:
     liability_rates: Mapping[str, Bands] = field(default_factory=dict)
     imf_factors: Mapping[str, float] = field(default_factory=dict)
     rounding: Literal["none", "towards entry"] = "none"
+    bankruptcy_rounding: Literal["none", "towards entry", "away from entry"] = "none"
     liquidation: LiquidationPolicy = field(default_factory=LiquidationPolicy)
     liquidation_fee: float = 0.0
     residual: Literal["kept", "returned", "split"] = "kept"

@@ -132,7 +132,7 @@ class Dashboard(Part):
             notes += chip(f"and {rest} more", note=True, title="\n".join(account.warnings[3:]))
         venue = account.venue
         sources = "\n".join((*venue.source_lines, *venue.not_modelled))
-        own = "" if venue.margin_ratio == RatioConvention() else chip(str(venue.margin_ratio))
+        own = "" if venue.margin_ratio.like(RatioConvention()) else chip(str(venue.margin_ratio))
         return (
             f'<div class="mw-bar"><h2 class="mw-name">{escape(title)}</h2>'
             f"{chip(account.venue.label, title=sources)}"
@@ -213,21 +213,29 @@ class Dashboard(Part):
 
 def _explanation_html(account: Account, path: str) -> str:
     told = explain(account, path)
-    lines = escape("\n".join(told.lines))
-    symbols = "".join(
-        f"<tr><td>{escape(name)}</td><td>{escape(meaning)}</td>"
-        f'<td class="mw-right">{escape(text)}</td></tr>'
-        for name, meaning, text in told.symbols
-    )
-    table = f'<table class="mw-data"><tbody>{symbols}</tbody></table>' if symbols else ""
-    sources = "; ".join(told.sources)
+    written = ""
+    if told.venue:
+        note = f"<p>{escape(told.venue.note)}</p>" if told.venue.note else ""
+        formula = _formula_html(told.venue.lines, told.venue.symbols)
+        written = f"<h3>{escape(told.venue.title)}</h3>{note}{formula}"
+    sources = "<br>".join(escape(source.replace("_", " ")) for source in told.sources)
     return (
         f'<div class="mw-explain"><section><h3>{escape(told.title)}: {escape(told.text)}</h3>'
-        f"<pre><code>{lines}</code></pre>{table}</section>"
-        f"<section><h3>Assumes</h3><p>{escape(told.assumes)}</p>"
+        f"{_formula_html(told.lines, told.symbols)}</section>"
+        f"<section>{written}<h3>Assumes</h3><p>{escape(told.assumes)}</p>"
         f"<p>{escape(told.rounding)}</p><p>Rule set {escape(told.rules)}.</p>"
-        f'<p class="mw-caption">{escape(sources)}</p></section></div>'
+        f'<p class="mw-caption">{sources}</p></section></div>'
     )
+
+
+def _formula_html(lines: tuple[str, ...], symbols: tuple[tuple[str, str, str], ...]) -> str:
+    rows = "".join(
+        f"<tr><td>{escape(name)}</td><td>{escape(meaning)}</td>"
+        f'<td class="mw-right">{escape(text)}</td></tr>'
+        for name, meaning, text in symbols
+    )
+    table = f'<table class="mw-data"><tbody>{rows}</tbody></table>' if rows else ""
+    return f"<pre><code>{escape(chr(10).join(lines))}</code></pre>{table}"
 
 
 def _data_html(account: Account) -> str:

@@ -82,6 +82,7 @@ class Rules:
     loans: dict[str, Bands] = field(hash=False)
     imf: dict[str, Decimal] = field(hash=False)
     options: dict[str, Any] = field(hash=False)
+    portfolio: dict[str, Any] = field(hash=False)
 
     @classmethod
     def read(cls, rules: dict[str, Any]) -> Rules:
@@ -107,6 +108,7 @@ class Rules:
             loans={a: bands_of(rows) for a, rows in rules.get("liability_rates", {}).items()},
             imf=_decimals(rules.get("imf_factors", {})),
             options=rules.get("option_margin") or {},
+            portfolio=rules.get("portfolio") or {},
         )
 
 

@@ -7,7 +7,7 @@ from decimal import Decimal, localcontext
 from functools import wraps
 from typing import Any
 
-DIGITS = 90
+DIGITS = 60
 ZERO = Decimal(0)
 ONE = Decimal(1)
 

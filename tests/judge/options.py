@@ -88,7 +88,9 @@ def volatility(book: Book, leg: Leg) -> float:
 
 def price(kind: str, forward: float, strike: float, years: float, sigma: float) -> float:
     """Undiscounted value of an option on a forward."""
-    spread = sigma * math.sqrt(years)
+    spread = sigma * math.sqrt(max(0.0, years))
+    if spread == 0:
+        return max(0.0, forward - strike if kind == "call" else strike - forward)
     first = math.log(forward / strike) / spread + spread / 2
     second = first - spread
     if kind == "call":

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from judge import margins, options
+from judge import margins, options, portfolio
 from judge.book import Amounts, Book, Leg, Marks
 from judge.decimals import ONE, ZERO
 from judge.roots import Pair, nearest_on_grid, nearest_roots, places_where
@@ -19,6 +19,7 @@ class Pool:
     name: str
     legs: tuple[Leg, ...]
     wallet: Amounts = field(hash=False)
+    portfolio: bool = False  # holds the worst loss of a grid in place of single margins
 
     @property
     def own(self) -> bool:
@@ -49,9 +50,11 @@ def partition(book: Book, mode: str) -> tuple[list[Pool], Amounts]:
     if book.rules.by_settlement:
         for asset in dict.fromkeys(leg.settle for leg in shared):
             legs = tuple(leg for leg in shared if leg.settle == asset)
-            pools.append(Pool(f"cross {asset}", legs, {asset: rest.pop(asset, ZERO)}))
+            wallet = {asset: rest.pop(asset, ZERO)}
+            pools.append(Pool(f"cross {asset}", legs, wallet, mode == "portfolio"))
     elif shared or borrows:
-        pools.append(Pool("cross" if shared else "loan", tuple(shared), rest))
+        name = "cross" if shared else "loan"
+        pools.append(Pool(name, tuple(shared), rest, mode == "portfolio"))
         rest = {}
     return pools, rest
 
@@ -63,7 +66,7 @@ def net_assets(pool: Pool, marks: Marks) -> Amounts:
 
 def margin_assets(book: Book, pool: Pool, marks: Marks) -> Amounts:
     """The same as far as it may be counted as margin: options only where the venue says so."""
-    if book.rules.options.get("value_in_margin_balance", True):
+    if pool.portfolio or book.rules.options.get("value_in_margin_balance", True):
         return net_assets(pool, marks)
     return _summed(pool, lambda leg: ZERO if leg.is_option else worth(leg, marks))
 
@@ -112,11 +115,19 @@ def positions_maintenance(book: Book, pool: Pool, marks: Marks) -> Decimal:
 
 def requirement(book: Book, pool: Pool, marks: Marks) -> Decimal:
     """Maintenance margin of a pool: of its positions, and of what it has borrowed."""
-    total = positions_maintenance(book, pool, marks)
+    if pool.portfolio:
+        total, _ = portfolio.required(book, pool.legs, marks)
+    else:
+        total = positions_maintenance(book, pool, marks)
     if book.rules.loans or book.rules.imf:
         for asset, net in margin_assets(book, pool, marks).items():
             total += margins.owed(book, asset, net) * book.asset_price(asset, marks)
     return total
+
+
+def portfolio_initial(book: Book, pool: Pool) -> Decimal:
+    """Initial margin of a pool under portfolio margin."""
+    return portfolio.required(book, pool.legs, book.marks)[1]
 
 
 def excess(book: Book, pool: Pool, marks: Marks) -> Decimal:
@@ -179,8 +190,10 @@ def shock_path(book: Book) -> Path:
 
 
 def is_curved(pool: Pool, path: Path) -> bool:
-    """Whether an option of the pool is repriced along the path."""
-    return any(leg.is_option and path.name in (None, leg.index) for leg in pool.legs)
+    """Whether an option of the pool is repriced along the path, or scenarios are gone through."""
+    return pool.portfolio or any(
+        leg.is_option and path.name in (None, leg.index) for leg in pool.legs
+    )
 
 
 def kinks(book: Book, pool: Pool, path: Path) -> list[Decimal]:
@@ -213,7 +226,7 @@ def kinks(book: Book, pool: Pool, path: Path) -> list[Decimal]:
 
 def triggers(book: Book, pool: Pool, path: Path) -> Pair:
     """Where a pool meets its requirement, below and above the present `u`."""
-    key = ("trigger", pool.name, pool.legs, tuple(pool.wallet.items()), path.name)
+    key = ("trigger", pool, tuple(pool.wallet.items()), path.name)
     if key not in book.cache:
 
         def function(u: Decimal) -> Decimal:
@@ -228,7 +241,7 @@ def triggers(book: Book, pool: Pool, path: Path) -> Pair:
 
 def bankruptcies(book: Book, pool: Pool, path: Path) -> Pair:
     """Where a pool has no equity left, below and above the present `u`."""
-    key = ("bankruptcy", pool.name, pool.legs, tuple(pool.wallet.items()), path.name)
+    key = ("bankruptcy", pool, tuple(pool.wallet.items()), path.name)
     if key not in book.cache:
 
         def function(u: Decimal) -> Decimal:

@@ -14,7 +14,6 @@ from judge.pools import (
     bankruptcies,
     counted_value,
     equity,
-    excess,
     fallen,
     leg_maintenance,
     margin_balance,
@@ -152,6 +151,22 @@ def report(book: Book, mode: str) -> Figures:
     )
 
 
+def named_figures(book: Book, pool: Pool) -> Amounts:
+    """Figures of a pool by the names that venues' margin ratios are made of."""
+    marks = book.marks
+    reserved = (
+        margins.initial(book, leg, marks, alone=pool.own) * book.asset_price(leg.settle, marks)
+        for leg in pool.legs
+    )
+    return {
+        "maintenance margin": requirement(book, pool, marks),
+        "margin balance": margin_balance(book, pool, marks),
+        "equity": equity(book, pool, marks),
+        "initial margin": sum(reserved, ZERO),
+        "wallet balance": market_value(book, pool.wallet, marks),
+    }
+
+
 # ------------------------------------------------------------------ through liquidation
 
 
@@ -235,9 +250,3 @@ def collateral_to_survive(book: Book, mode: str, move: Decimal) -> Amounts:
         gained = market_value(book, net_assets(bare, after), after)
         needed[pool.name] = book.rules.level * requirement(book, pool, after) - gained
     return needed
-
-
-@exact
-def surplus(book: Book, pool: Pool) -> Decimal:
-    """Margin balance over what triggers, at the present marks."""
-    return excess(book, pool, book.marks)

@@ -144,7 +144,7 @@ class Question:
             symbols=derived.symbols,
             assumes=assumes,
             rules=self.report.rules,
-            sources=sources_of(self.report.books, self.path.rpartition(".")[2]),
+            sources=sources_of(self.report, self.path.rpartition(".")[2]),
             rounding=shown.rounding,
             venue=venue,
         )

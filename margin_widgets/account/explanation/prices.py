@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from margin_widgets.account import formatting as fmt
 from margin_widgets.account.explanation import condition
 from margin_widgets.account.explanation.assumptions import of_price
 from margin_widgets.account.explanation.equation import Equation, without_rounding
@@ -28,6 +29,7 @@ def explain_price(question: Question, leg: Leg, figure: str) -> Explanation:
     maintained = figure == "liquidation_price"
     value = getattr(leg.figures, figure)
     shown = show_price(value, leg.contract, none=f"no {LABELS[figure]}")
+    shown = shown._replace(rounding=shown.rounding + _displayed(leg, figure, value))
     derived = (
         no_price(leg, maintained=maintained)
         if value is None
@@ -35,6 +37,17 @@ def explain_price(question: Question, leg: Leg, figure: str) -> Explanation:
     )
     venue = venue_formula(leg, value) if maintained and value is not None else None
     return question.answer(value, shown, derived, of_price(leg, maintained=maintained), venue)
+
+
+def _displayed(leg: Leg, figure: str, value: float | None) -> str:
+    """Say what the venue itself shows, where it rounds to the tick."""
+    displayed = getattr(leg.figures, f"displayed_{figure}")
+    if value is None or displayed == value:
+        return ""
+    rules = leg.report.books.state.venue
+    side = rules.rounding if figure == "liquidation_price" else rules.bankruptcy_rounding
+    price = fmt.price(displayed, leg.contract.tick)
+    return f"; the venue shows {price}, rounded to the tick {side.removesuffix(' entry')} the entry"
 
 
 def explain_both_prices(question: Question, leg: Leg) -> Explanation:

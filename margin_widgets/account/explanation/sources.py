@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from margin_widgets.account.books import Books
+from margin_widgets.account.report import MarginReport
 
 _MAINTENANCE = (
     *("tiers", "tiers_by", "tier_rate", "size_slopes", "maintenance_at", "option_margin"),
@@ -37,18 +37,23 @@ _RULES: dict[str, tuple[str, ...]] = {
 """Rules by figure; all others rest on what a contract is, and on inputs."""
 
 
-def sources_of(books: Books, figure: str) -> tuple[str, ...]:
+def sources_of(report: MarginReport, figure: str) -> tuple[str, ...]:
     """Sources of the rules behind a figure, each with its rule; all where rules have no own."""
-    venue = books.state.venue
+    books, venue = report.books, report.books.state.venue
     if not isinstance(venue.sources, Mapping):
         return venue.source_lines
     wanted = _RULES.get(figure, _VALUE)
     if venue.closing_fee and "closing_fee_at" in wanted:
         wanted = (*wanted, "taker_fee")
+    idle = {
+        "portfolio": report.ledger.portfolio is None,
+        "option_margin": books.book.options is None,
+        "liability_rates": not books.book.has_loan_margin,
+    }
     held = {*(row.symbol for row in books.state.positions), *books.assets}
     found = []
     for rule, source in venue.sources.items():
         name, _, entry = rule.partition(" of ")
-        if name in wanted and (not entry or entry in held):
+        if name in wanted and not idle.get(name) and (not entry or entry in held):
             found.append(f"{rule}: {source}")
     return tuple(found)

@@ -122,5 +122,6 @@ def _tier(leg: Leg, table: TierTable, notional: float) -> tuple[float, str, floa
         return table[tier].rate, where, None
     if by == "notional":
         return table[tier].rate, where, amount
-    rate = table[tier].rate - amount / measured
-    return rate, f"average over the tiers of {fmt.plain(measured)} {unit}", None
+    if len(table) > 1:
+        where = f"average over the tiers of {fmt.plain(measured)} {unit}"
+    return table[tier].rate - amount / measured, where, None

@@ -1,0 +1,1 @@
+"""Adapters: a case becomes accounts or arguments, and results become the figures it expects."""
