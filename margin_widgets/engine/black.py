@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from margin_widgets.engine.book import Floats
+from margin_widgets.engine.arrays import Floats
 
 MOST_TOTAL = 64.0
 """Total volatility that `implied_volatility` gives for a price that no volatility reaches."""

@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from margin_widgets.engine.option_margin import OptionMargin
+from margin_widgets.engine.arrays import Bools, Floats, Ints
+from margin_widgets.engine.option_margin import OptionMargin
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.intp]
-Bools = NDArray[np.bool_]
+__all__ = ["Book", "Bools", "Floats", "Ints", "Options", "RiskUnits", "Schedule"]
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,8 @@ from margin_widgets.engine.book import Book, Floats, Ints
 from margin_widgets.engine.handover import bankruptcy_price, base_to_cover
 from margin_widgets.engine.insurance import position_fund_fee
 from margin_widgets.engine.ledger import Ledger
-from margin_widgets.engine.valuation import MarkedBook, mark_book, unrealized_pnl
+from margin_widgets.engine.marked import MarkedBook
+from margin_widgets.engine.valuation import mark_book, unrealized_pnl
 
 KINDS = ("full", "tiers", "share", "shortage")
 PRICES = ("mark", "bankruptcy")

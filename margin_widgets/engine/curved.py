@@ -15,10 +15,11 @@ from functools import cached_property
 import numpy as np
 
 from margin_widgets.engine.book import Book, Bools, Floats, Ints
+from margin_widgets.engine.marked import MarkedBook
 from margin_widgets.engine.options import reprice
 from margin_widgets.engine.partition import Partition
 from margin_widgets.engine.portfolio import PortfolioRules
-from margin_widgets.engine.valuation import MarkedBook, Valuation, mark_book, value
+from margin_widgets.engine.valuation import Valuation, mark_book, value
 
 # Logarithms of the factors: fine up to a doubling, then coarser up to 1 : 10,000.
 _OUTWARD = np.concatenate([np.linspace(0.0, 0.7, 51), np.linspace(0.7, 9.21, 41)[1:]])

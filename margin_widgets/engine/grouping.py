@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from margin_widgets.engine.book import Floats, Ints
+from margin_widgets.engine.arrays import Floats, Ints
 
 
 def sum_by(group: Ints, amounts: Floats, groups: int) -> Floats:

@@ -11,7 +11,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from margin_widgets.engine.book import Bools, Floats
+from margin_widgets.engine.arrays import Bools, Floats
 from margin_widgets.engine.rounding import exact, exact_down, exact_up
 
 GRACE_SLOTS = 1_500

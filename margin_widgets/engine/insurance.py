@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from margin_widgets.engine.book import Floats, Ints
+from margin_widgets.engine.arrays import Floats, Ints
 from margin_widgets.engine.rounding import exact, exact_down
 
 KEPT_OF_FUND_FEE = 0.95

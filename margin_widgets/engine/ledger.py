@@ -12,11 +12,12 @@ from margin_widgets.engine import curved, ray
 from margin_widgets.engine.book import Book, Bools, Floats, Ints
 from margin_widgets.engine.curved import CurvedRay
 from margin_widgets.engine.liquidation import Triggers, bankruptcy_along, stands, triggers_along
+from margin_widgets.engine.marked import MarkedBook
 from margin_widgets.engine.options import is_option
 from margin_widgets.engine.partition import Partition
 from margin_widgets.engine.portfolio import PortfolioRules
 from margin_widgets.engine.ray import Ray
-from margin_widgets.engine.valuation import MarkedBook, Valuation, mark_book, value
+from margin_widgets.engine.valuation import Valuation, mark_book, value
 
 
 @dataclass(frozen=True)

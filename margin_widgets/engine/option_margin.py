@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from margin_widgets.engine.book import Floats
+from margin_widgets.engine.arrays import Floats
 
 Applies = Literal["never", "puts", "always"]
 

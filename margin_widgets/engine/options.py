@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from margin_widgets.engine import black, option_margin
-from margin_widgets.engine.book import Book, Bools, Floats, Options
-
-if TYPE_CHECKING:
-    from margin_widgets.engine.valuation import MarkedBook
+from margin_widgets.engine.book import Book, Bools, Floats, Ints, Options
+from margin_widgets.engine.marked import MarkedBook
 
 
 def options_of(book: Book) -> Options:
@@ -45,15 +42,7 @@ def with_options(marked: MarkedBook, index: Floats) -> MarkedBook:
     book = marked.book
     options, option = options_of(book), is_option(book)
     unit = np.where(options.in_coin[book.symbol], index, 1.0)  # of a premium, in quote currency
-    owed = option_margin.maintenance(
-        options.margin,
-        options.kind[book.symbol],
-        book.size,
-        index,
-        options.strike[book.symbol],
-        marked.price * unit,
-        book.entry * unit,
-    )
+    owed = option_margin.maintenance(options.margin, *_described(marked, index, unit))
     worth = np.where(option, book.size * marked.price, marked.profit)
     counts = options.margin.value_in_margin_balance
     return replace(
@@ -71,16 +60,15 @@ def with_option_initial(marked: MarkedBook, reserved: Floats) -> Floats:
     options, option = options_of(book), is_option(book)
     index = marked.marks[..., book.index]
     unit = np.where(options.in_coin[book.symbol], index, 1.0)
-    held = option_margin.initial(
-        options.margin,
-        options.kind[book.symbol],
-        book.size,
-        index,
-        options.strike[book.symbol],
-        marked.price * unit,
-        book.entry * unit,
-    )
+    held = option_margin.initial(options.margin, *_described(marked, index, unit))
     return np.where(option, held / unit, reserved)
+
+
+def _described(marked: MarkedBook, index: Floats, unit: Floats) -> tuple[Floats | Ints, ...]:
+    """Kind, size, index, strike, mark and entry of all positions, as the margin rules take them."""
+    book, options = marked.book, options_of(marked.book)
+    kind, strike = options.kind[book.symbol], options.strike[book.symbol]
+    return kind, book.size, index, strike, marked.price * unit, book.entry * unit
 
 
 def moved_marks(book: Book, present: Floats, factor: Floats | float) -> Floats:

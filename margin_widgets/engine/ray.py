@@ -9,9 +9,9 @@ import numpy as np
 
 from margin_widgets.engine.book import Bools, Floats, Ints, Schedule
 from margin_widgets.engine.grouping import sum_by
+from margin_widgets.engine.marked import MarkedBook
 from margin_widgets.engine.partition import Partition
 from margin_widgets.engine.piecewise import Hinges, PiecewiseLines, evaluate, positive_roots
-from margin_widgets.engine.valuation import MarkedBook
 
 
 @dataclass(frozen=True)

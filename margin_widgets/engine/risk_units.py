@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from margin_widgets.engine import portfolio
 from margin_widgets.engine.book import Book, Floats, Ints
+from margin_widgets.engine.marked import MarkedBook
+from margin_widgets.engine.partition import Partition
 from margin_widgets.engine.portfolio import PortfolioRequirement, PortfolioRules, RiskPositions
-
-if TYPE_CHECKING:
-    from margin_widgets.engine.partition import Partition
-    from margin_widgets.engine.valuation import MarkedBook
 
 
 def risk_positions(book: Book, members: Ints) -> RiskPositions:

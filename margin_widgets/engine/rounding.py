@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from margin_widgets.engine.book import Floats
+from margin_widgets.engine.arrays import Floats
 
 Direction = Literal["towards entry", "away from entry", "up", "down"]
 DIRECTIONS = ("towards entry", "away from entry", "up", "down")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from margin_widgets.engine.book import Book, Floats
+from margin_widgets.engine.marked import MarkedBook
 from margin_widgets.engine.options import with_option_initial, with_options
 from margin_widgets.engine.partition import Partition
 from margin_widgets.engine.portfolio import PortfolioRules
@@ -76,33 +77,6 @@ def count_as_margin(book: Book, amounts: Floats) -> Floats:
     """Amounts of assets (..., A) less their haircut; a negative amount (a loan) is not cut."""
     assets = np.arange(len(book.wallet), dtype=np.intp)
     return amounts - book.haircuts.at(assets, amounts)
-
-
-@dataclass(frozen=True)
-class MarkedBook:
-    """A book at given marks, before anybody pools anything. Amounts in settlement assets.
-
-    Attributes
-    ----------
-    marks : ndarray (..., S)
-    asset_prices : ndarray (..., A)
-    price, profit, notional, maintenance : ndarray (..., N)
-        Mark, unrealised profit, notional and maintenance margin of each position.
-    worth, counted : ndarray (..., N)
-        What each position adds to its pool's equity, and to its margin balance. Both are its
-        profit, except for options: their premium has left the wallet, so they add their value, and
-        to the margin balance only where the venue counts it.
-    """
-
-    book: Book
-    marks: Floats
-    asset_prices: Floats
-    price: Floats
-    profit: Floats
-    notional: Floats
-    maintenance: Floats
-    worth: Floats
-    counted: Floats
 
 
 def mark_book(book: Book, marks: Floats) -> MarkedBook:

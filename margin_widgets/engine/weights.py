@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from margin_widgets.engine.book import Floats
+from margin_widgets.engine.arrays import Floats
 from margin_widgets.engine.rounding import exact, exact_down, exact_up, round_down
 
 WEIGHT_STEP = 1e-4
