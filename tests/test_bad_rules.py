@@ -279,6 +279,22 @@ DAMAGES: dict[str, tuple[Change, str]] = {
         put("portfolio", "minimum_tiers", 1, value=[1]),
         r"portfolio minimum_tiers, row 2: \[1\] must have 2 entries",
     ),
+    "grid without any move": (
+        put("portfolio", "grid", "price_moves", value=[]),
+        "portfolio grid price_moves: no rows",
+    ),
+    "initial margin below maintenance under the grid": (
+        put("portfolio", "initial_factor", value=0.5),
+        "portfolio initial_factor: 0.5 must be >= 1",
+    ),
+    "more than all of a loss": (
+        put("portfolio", "grid", "extremes", 0, "counted", value=7),
+        "portfolio grid extremes, row 1 counted: 7 is not within 0 and 1",
+    ),
+    "symbol misspelt": (
+        put("size_slopes", "BTCUSTD", value=0.1),
+        "size_slopes of BTCUSTD: no tiers and no contract; did you mean 'BTCUSD",
+    ),
     "ratio of an unknown figure": (
         put("margin_ratio", "numerator", value="margin"),
         "margin_ratio numerator: 'margin' is not one of",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,11 @@ def optioned(**rules: Any) -> mw.Account:
     """A short call against half a coin."""
     settings = {"option_margin": OptionMargin(), **rules}
     return mw.Account(
-        venue=mw.venues.generic(contracts={"C": CALL}, tiers={"BTCUSDT": 0.005}, **settings),
+        venue=mw.venues.generic(
+            contracts={"C": CALL, "P": replace(CALL, kind="put")},
+            tiers={"BTCUSDT": 0.005},
+            **settings,
+        ),
         collateral={"USDT": 30_000},
         positions=[
             mw.Position("C", -1, 4_000),
@@ -53,9 +58,7 @@ def test_search_finds_what_the_closed_form_gives(preset: str, mode: str) -> None
         ours, theirs = (triggers_along(each, ledger.partition) for each in (one, other))
         for side in ("lower", "upper"):
             left, right = getattr(ours, side), getattr(theirs, side)
-            within = (left > 1e-4) & (left < 1e4)
-            np.testing.assert_allclose(right[within], left[within], rtol=1e-9)
-            assert np.isnan(right[~within]).all()
+            np.testing.assert_allclose(right, left, rtol=1e-9)
 
 
 def ledger_search(ledger: Any) -> curved.CurvedRay:
@@ -116,9 +119,11 @@ def test_short_call_stands_until_its_margin_is_gone() -> None:
     account = optioned()
     call = account.isolated.positions["C"]
     assert call.maintenance_margin == pytest.approx(0.075 * 100_000 + 5_000)
-    assert call.margin == pytest.approx(0.15 * 100_000 + 5_000)
-    # its own mark alone: 20,000 = 7,500 + mark
-    assert call.liquidation_price == pytest.approx(12_500, rel=1e-12)
+    # what isolates it is the initial margin at its entry premium, not at a mark that moves on
+    assert call.initial_margin == pytest.approx(0.15 * 100_000 + 5_000)
+    assert call.margin == pytest.approx(0.15 * 100_000 + 4_000)
+    # its own mark alone: 19,000 = 7,500 + mark
+    assert call.liquidation_price == pytest.approx(11_500, rel=1e-12)
     assert call.unrealized_pnl == -1_000
     assert account.cross.equity == 30_000 - 5_000
     assert account.cross.margin_balance == 30_000
@@ -211,6 +216,53 @@ def scenario(account: mw.Account, move: float, shift: float) -> float:
     return 0.5 * (moved - 100_000) - call
 
 
+def test_a_bought_option_does_not_hide_the_worst_pool() -> None:
+    account = optioned()
+    account.positions.append(mw.Position("P", 1, 4_000))
+    assert account.isolated.margin_ratio == pytest.approx(12_500 / 19_000)
+    assert account.isolated.venue_margin_ratio.pool == "C"
+    assert not mw.Account().cross.margin_ratios[0].liquidates
+
+
+def test_expired_options_are_refused_and_impossible_marks_told() -> None:
+    account = optioned()
+    with pytest.raises(TraitError, match="'C' expired on 2026-12-25, before as_of '2026-12-26'"):
+        account.as_of = "2026-12-26"
+    account.marks["BTCUSDT"] = 120_000
+    assert "C: mark 5000 is below its intrinsic value 20000" in " ".join(account.warnings)
+    account.marks["C"] = 130_000
+    assert "C: mark 130000 is not below 120000" in " ".join(account.warnings)
+
+
+def test_far_prices_are_found() -> None:
+    """An option's own liquidation price, from a mark that is next to nothing."""
+    account = optioned()
+    account.marks["C"] = 1e-5
+    assert account.isolated.positions["C"].liquidation_price == pytest.approx(11_500, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("venue", "symbol", "underlying", "settle", "multiplier"),
+    [
+        ("deribit", "BTC-25DEC26-110000-C", "BTC-PERPETUAL", "BTC", 1.0),
+        ("deribit", "BTC_USDC-25DEC26-110000-C", "BTC_USDC-PERPETUAL", "USDC", 1.0),
+        ("okx", "BTC-USD-261225-100000-P", "BTC-USD-SWAP", "BTC", 0.01),
+        ("bybit-unified", "BTC-25DEC26-100000-C-USDT", "BTCUSDT", "USDT", 1.0),
+        ("deribit", "btc-25dec26-110000-c", "BTC-PERPETUAL", "BTC", 1.0),
+    ],
+)
+def test_symbols_of_options(
+    venue: str, symbol: str, underlying: str, settle: str, multiplier: float
+) -> None:
+    contract = mw.venues.get(venue).contract(symbol)
+    assert contract.is_option
+    assert (contract.underlying, contract.settle, contract.multiplier) == (
+        underlying,
+        settle,
+        multiplier,
+    )
+
+
 def test_no_grid_no_portfolio_margin() -> None:
     assert optioned().portfolio is None
 
@@ -227,6 +279,19 @@ def test_a_loan_alone_can_be_called() -> None:
     assert account.cross.liquidation_shock == pytest.approx(-0.45)
     account.marks["BTCUSDT"] = 54_000
     assert account.cross.status == "below maintenance"
+
+
+def test_an_unrealised_loss_is_no_loan() -> None:
+    rules = mw.venues.generic(tiers={"BTCUSDT": 0.004}, liability_rates={"USDT": 0.1})
+    account = mw.Account(
+        venue=rules,
+        collateral={"BTC": 1, "USDT": 1_000},
+        positions=[mw.Position("BTCUSDT", 1, 95_000)],
+        marks={"BTCUSDT": 90_000},
+    )
+    assert account.cross.maintenance_margin == pytest.approx(360)
+    account.collateral["USDT"] = -20_000
+    assert account.cross.maintenance_margin == pytest.approx(2_360)
 
 
 def test_trigger_level_and_both_senses_of_the_ratio() -> None:

@@ -297,6 +297,7 @@ MINE: dict[str, Any] = {
     "imf_factors": {"BTC": 0.1},
     "rounding": "towards entry",
     "bankruptcy_rounding": "away from entry",
+    "option_multipliers": {"BTC": 0.01},
     "liquidation": {"kind": "share", "share": 0.5, "takeover_below": 0.5},
     "liquidation_fee": 0.01,
     "residual": "split",

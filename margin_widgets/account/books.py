@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
 import numpy as np
@@ -12,7 +12,7 @@ from margin_widgets import engine
 from margin_widgets.account import formatting as fmt
 from margin_widgets.account.charges import Held, charges, measure
 from margin_widgets.account.holdings import haircuts, loans
-from margin_widgets.account.optioned import options
+from margin_widgets.account.optioned import options, unusual_marks
 from margin_widgets.account.positions import keys_of
 from margin_widgets.account.state import AccountState
 from margin_widgets.engine import Book, Ledger, MarkedBook, Partition, mark_book
@@ -190,6 +190,7 @@ def _keep_books(state: AccountState) -> Books:
     charged = charges(rules, positions)
     wallet = np.array([state.collateral.get(asset, 0.0) for asset in assets])
     assigned = np.array([np.nan if row.margin is None else row.margin for row in rows])
+    optioned = options(state, symbols, contracts, marks)
     book = Book(
         inverse=inverse,
         settle=settle,
@@ -212,7 +213,7 @@ def _keep_books(state: AccountState) -> Books:
         asset_price=factors,
         haircuts=haircuts(state, assets, wallet),
         loans=loans(rules, assets, wallet),
-        options=options(state, symbols, contracts, marks),
+        options=optioned,
         units=_units(contracts) if rules.portfolio else None,
         maintenance_at_entry=rules.maintenance_at == "entry",
         triggers_at_equality=rules.trigger == "<=",
@@ -225,6 +226,9 @@ def _keep_books(state: AccountState) -> Books:
     if np.isnan(assigned).any():
         book = book.replace(margin=np.where(np.isnan(assigned), _at_entry(book, marks), assigned))
     keys = tuple(keys_of(rows))
+    if optioned is not None:
+        warnings += unusual_marks(optioned, symbols, marks)
+        warnings += _floating_margins(state, keys, contracts, held_symbol)
     warnings += _pegs(state, assets)
     warnings += _margins_above_wallet(book, assets)
     caps = _caps(rules, symbols)[held_symbol]
@@ -233,11 +237,15 @@ def _keep_books(state: AccountState) -> Books:
 
 
 def _at_entry(book: Book, marks: Floats) -> Floats:
-    """Initial margin at entry: what isolates a position to which nothing else is assigned (N,)."""
+    """Initial margin at entry: what isolates a position to which nothing else is assigned (N,).
+
+    That of a short option is at its entry premium and, as no other is known, the present index.
+    """
     reserved = book.initial_margin(book.entry_notional)
     if book.options is None:
         return reserved
-    return with_option_initial(mark_book(book, marks), reserved)
+    marked = mark_book(book, marks)
+    return with_option_initial(replace(marked, price=book.entry), reserved)
 
 
 def _units(contracts: tuple[Contract, ...]) -> RiskUnits:
@@ -320,6 +328,18 @@ def _margins_above_wallet(book: Book, assets: tuple[str, ...]) -> list[str]:
         f" {fmt.plain(book.wallet[number], 8)} {asset}: isolated mode assumes the rest is lent"
         for number, asset in enumerate(assets)
         if assigned[number] > max(0.0, book.wallet[number]) * (1 + 1e-12)
+    ]
+
+
+def _floating_margins(
+    state: AccountState, keys: tuple[str, ...], contracts: tuple[Contract, ...], held: Ints
+) -> list[str]:
+    """Say whose isolated margin moves with the index, because none is assigned."""
+    return [
+        f"{key}: its margin in isolated mode is the initial margin at the present index; assign one"
+        " to fix it"
+        for key, row, symbol in zip(keys, state.positions, held, strict=True)
+        if contracts[symbol].is_option and row.margin is None and row.quantity < 0
     ]
 
 

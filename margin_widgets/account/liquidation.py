@@ -177,7 +177,7 @@ class Liquidation:
             fallen = f"{count} pools have fallen" + (f", {saved} stand again" if saved else "")
         moved = f"{fmt.amount(self.equity_before)} to {fmt.amount(self.equity_after)}"
         told = f"{start}: {fallen}; the account's equity goes from {moved} {self.currency}."
-        if self.shortfall == 0:
+        if self.shortfall <= 1e-12 * abs(self.equity_before):  # rounding is no loss
             return told
         return (
             f"{told} The loss is {fmt.amount(self.shortfall)} {self.currency} larger than the"

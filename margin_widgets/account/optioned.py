@@ -38,6 +38,11 @@ def options(
         )
     if not state.as_of:
         raise TraitError("as_of: '' must be an ISO date: options need the day of their marks")
+    for symbol, one in zip(symbols, contracts, strict=True):
+        if one.is_option and str(one.expiry) < state.as_of:
+            raise TraitError(
+                f"symbol: {symbol!r} expired on {one.expiry}, before as_of {state.as_of!r}"
+            )
     place = {symbol: number for number, symbol in enumerate(symbols)}
     kind = np.array([{"call": 1, "put": -1}.get(one.kind, 0) for one in contracts], dtype=np.intp)
     index = np.array(
@@ -69,6 +74,29 @@ def options(
         in_coin=in_coin,
         margin=rules.option_margin,
     )
+
+
+def unusual_marks(options: Options, symbols: tuple[str, ...], marks: Floats) -> list[str]:
+    """Say which option marks no volatility explains: below intrinsic value, or above the most."""
+    told = []
+    for symbol in np.flatnonzero(options.kind):
+        forward = marks[options.index[symbol]]
+        strike, kind = options.strike[symbol], options.kind[symbol]
+        unit = forward if options.in_coin[symbol] else 1.0
+        least = max(kind * (forward - strike), 0.0) / unit
+        most = (forward if kind > 0 else strike) / unit
+        mark = marks[symbol]
+        if mark < least * (1 - 1e-9):
+            told.append(
+                f"{symbols[symbol]}: mark {mark:.8g} is below its intrinsic value {least:.8g};"
+                " no volatility explains it"
+            )
+        elif mark >= most:
+            told.append(
+                f"{symbols[symbol]}: mark {mark:.8g} is not below {most:.8g}, the most that it can"
+                " be worth"
+            )
+    return told
 
 
 def _years(as_of: str, expiry: str | None) -> float:

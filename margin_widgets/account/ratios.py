@@ -21,12 +21,15 @@ class RatioReading:
     pool : str
     numerator, denominator : float
         Amounts in the account's currency.
+    at_equality : bool
+        Whether the very value at which it liquidates already does.
     """
 
     convention: RatioConvention
     pool: str
     numerator: float
     denominator: float
+    at_equality: bool = True
 
     @property
     def value(self) -> float | None:
@@ -45,9 +48,11 @@ class RatioReading:
         Without a positive denominator: a balance that is gone liquidates, owing nothing does not.
         """
         if self.value is None:
-            return not self.falls
+            return not self.falls and (self.numerator > 0 or self.denominator < 0)
         level = self.convention.liquidation_at
-        return self.value <= level if self.falls else self.value >= level
+        if self.value == level:
+            return self.at_equality
+        return self.value < level if self.falls else self.value > level
 
     def __str__(self) -> str:
         value = math.nan if self.value is None else self.value
@@ -69,8 +74,9 @@ def falling(level: float) -> RatioConvention:
     return RatioConvention("margin level", "margin balance", "maintenance margin", level)
 
 
-def read(convention: RatioConvention, pool: str, figures: Mapping[str, float]) -> RatioReading:
+def read(
+    convention: RatioConvention, pool: str, figures: Mapping[str, float], *, at_equality: bool
+) -> RatioReading:
     """Read a ratio from a pool's figures by name."""
-    return RatioReading(
-        convention, pool, figures[convention.numerator], figures[convention.denominator]
-    )
+    amounts = figures[convention.numerator], figures[convention.denominator]
+    return RatioReading(convention, pool, *amounts, at_equality)

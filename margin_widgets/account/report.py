@@ -194,7 +194,7 @@ class MarginReport:
 
         None if that pool has no positive balance; 0 without positions.
         """
-        figures, occupied = self.ledger.valuation, self.ledger.partition.occupied
+        figures, occupied = self.ledger.valuation, self.ledger.exposed
         required, balance = figures.requirement[occupied], figures.margin_balance[occupied]
         if (balance <= 0).any():
             return None
@@ -209,13 +209,18 @@ class MarginReport:
         """
         level = self.ledger.book.trigger_level
         name, figures = self._nearest_pool
-        return read(rising(level), name, figures), read(falling(level), name, figures)
+        equal = self.ledger.book.triggers_at_equality
+        return (
+            read(rising(level), name, figures, at_equality=equal),
+            read(falling(level), name, figures, at_equality=equal),
+        )
 
     @cached_property
     def venue_margin_ratio(self) -> RatioReading:
         """The margin ratio as the venue itself writes it, of the pool nearest to liquidation."""
         name, figures = self._nearest_pool
-        return read(self.books.state.venue.margin_ratio, name, figures)
+        equal = self.ledger.book.triggers_at_equality
+        return read(self.books.state.venue.margin_ratio, name, figures, at_equality=equal)
 
     @cached_property
     def effective_leverage(self) -> float | None:
@@ -466,7 +471,7 @@ class MarginReport:
         """Name and figures of the pool nearest to liquidation; all 0 without any pool."""
         figures, partition = self.ledger.valuation, self.ledger.partition
         balance, required = figures.margin_balance, figures.requirement
-        pools = np.flatnonzero(partition.occupied)
+        pools = np.flatnonzero(self.ledger.exposed)
         if not len(pools):
             return "", dict.fromkeys(RATIO_FIGURES, 0.0)
         with np.errstate(all="ignore"):

@@ -9,9 +9,9 @@ liquidation) and `solve` (the way back: what collateral puts a liquidation where
 
 What has no closed form: `black` and `option_margin` (what an option is worth and owes), `options`
 (options in a book), `portfolio` and `risk_units` (the worst loss over a grid), `curved` (`ray` by
-search). What a liquidation does: `closing` (policies, step by step), `handover` (sizes and prices of
-forced trades), `insurance` (the fund and deleveraging), `rounding` and `weights` (grids of prices
-and amounts, weights that depend on size).
+search). What a liquidation does: `closing` (policies, step by step), `handover` (sizes and prices
+of forced trades), `insurance` (the fund and deleveraging), `rounding` and `weights` (grids of
+prices and amounts, weights that depend on size).
 """
 
 from margin_widgets.engine.batch import AccountBatch

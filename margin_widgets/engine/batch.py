@@ -36,9 +36,9 @@ from margin_widgets.engine.piecewise import LARGEST, SMALLEST, Hinges, Piecewise
 Bits = NDArray[np.int64]
 
 _ROUNDING = 1e-13
-# Positions taken at a time: few enough for the processor's cache, enough to make NumPy's own time
-# for a call vanish.
-_CHUNK = 50_000
+# Positions taken at a time: few enough for the processor's cache, so many that NumPy's own time for
+# a call vanishes and threads seldom meet. Flat tiers need fewer intermediate results.
+_CHUNK, _FLAT_CHUNK = 50_000, 125_000
 _ARRAYS = 6  # of intermediate results
 _THREADS = min(4, os.cpu_count() or 1)
 _WIDEST = 50  # bits that the name of a cell lacks at most: then it spans a quarter of a doubling
@@ -181,6 +181,11 @@ class AccountBatch:
         fallen: Bools = exposed & ~stands
         return fallen
 
+    def take(self, accounts: Ints) -> AccountBatch:
+        """The batch of some accounts."""
+        rows = {name: getattr(self, name)[accounts] for name in ("symbol", "size", "entry")}
+        return replace(self, wallet=self.wallet[accounts], **rows)
+
     # ------------------------------------------------------------ positions
 
     def _at(self, marks: Floats) -> tuple[AccountBatch, Floats]:
@@ -192,12 +197,7 @@ class AccountBatch:
         if accounts != 1 or marks.ndim != 2 or marks.shape[1] != symbols:
             msg = f"marks must have the shape ({symbols},) or ({accounts}, {symbols}), "
             raise ValueError(msg + f"not {marks.shape}")
-        return self._take(np.zeros(len(marks), dtype=np.intp)), marks
-
-    def _take(self, accounts: Ints) -> AccountBatch:
-        """The batch of some accounts."""
-        rows = {name: getattr(self, name)[accounts] for name in ("symbol", "size", "entry")}
-        return replace(self, wallet=self.wallet[accounts], **rows)
+        return self.take(np.zeros(len(marks), dtype=np.intp)), marks
 
     def _of_positions(self, marks: Floats) -> Floats:
         """Mark of each position (A, K)."""
@@ -321,7 +321,8 @@ class AccountBatch:
             unusable >>= 63
             np.bitwise_or(x.view(np.int64), unusable, out=prices[:, here].view(np.int64))
 
-        _in_chunks(solve, prices.shape, threads)
+        chunk = _FLAT_CHUNK if self._tables.flat else _CHUNK
+        _in_chunks(solve, prices.shape, chunk, threads)
 
     def _flat_factors(self, here: slice, x: Floats, u: Floats, spare: list[Floats]) -> None:
         """`_factors` where maintenance is proportional to notional: ``u = 1 - surplus / y``."""
@@ -368,7 +369,7 @@ class AccountBatch:
         some = max(1, _CHUNK // max(1, self.symbol.shape[1]))
         for first in range(0, len(self._odd), some):
             odd = self._odd[first : first + some]
-            batch, own = self._take(odd), marks if marks.ndim == 1 else marks[odd]
+            batch, own = self.take(odd), marks if marks.ndim == 1 else marks[odd]
             yield odd, batch._exact_triggers(own), batch._of_positions(own)
 
     def _exact_triggers(self, marks: Floats) -> Triggers:
@@ -461,7 +462,8 @@ class _Tables:
         first_band = np.repeat(np.sum(floors <= 0, axis=1) - 1, 2)
         rows, shift = len(first_band), _WIDEST
         while (crowded := _crowded(edges, shift)).any():
-            if rows * _span(edges, shift - 1)[1] > _MOST_CELLS:
+            first, cells = _span(edges, shift - 1)
+            if first + rows * cells > _MOST_CELLS:
                 break
             shift -= 1
         simple &= ~crowded
@@ -535,31 +537,34 @@ def _crowded(edges: Floats, shift: int) -> Bools:
     return crowded
 
 
-def _in_chunks(work: Callable[[slice, Floats], None], shape: tuple[int, ...], threads: int) -> None:
+def _in_chunks(
+    work: Callable[[slice, Floats], None], shape: tuple[int, ...], chunk: int, threads: int
+) -> None:
     """Do `work` on the accounts of arrays (K, A), some at a time, lending it a few such arrays."""
     slots, accounts = shape
-    chunks = -(-slots * accounts // _CHUNK)
+    chunks = -(-slots * accounts // chunk)
     if not chunks:
         return
     workers = max(1, min(threads, chunks))
     bounds = np.linspace(0, accounts, chunks + 1).astype(int).tolist()
     # Who is done takes the next: another processor may be busy with something else.
     ahead = deque([*(slice(*pair) for pair in pairwise(bounds)), *[None] * workers])
+    # All of it from this thread, whose memory is there already when a call is repeated.
+    memories = np.empty((workers, _ARRAYS, slots * (accounts // chunks + 1)))
 
-    def take() -> None:
-        memory = np.empty((_ARRAYS, slots * (accounts // chunks + 1)))
+    def work_off(memory: Floats) -> None:
         with np.errstate(all="ignore"):
             for here in iter(ahead.popleft, None):
                 size = slots * (here.stop - here.start)
                 work(here, memory[:, :size].reshape(_ARRAYS, slots, -1))
 
     if workers == 1:
-        take()
+        work_off(memories[0])
         return
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(workers - 1) as pool:  # NumPy computes without the interpreter's lock
-        others = [pool.submit(take) for _ in range(workers - 1)]
-        take()
+        others = [pool.submit(work_off, memory) for memory in memories[1:]]
+        work_off(memories[0])
     for one in others:
         one.result()

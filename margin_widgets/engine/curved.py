@@ -16,13 +16,15 @@ import numpy as np
 
 from margin_widgets.engine.book import Book, Bools, Floats, Ints
 from margin_widgets.engine.marked import MarkedBook
-from margin_widgets.engine.options import reprice
+from margin_widgets.engine.options import is_option, reprice
 from margin_widgets.engine.partition import Partition
 from margin_widgets.engine.portfolio import PortfolioRules
 from margin_widgets.engine.valuation import Valuation, mark_book, value
 
-# Logarithms of the factors: fine up to a doubling, then coarser up to 1 : 10,000.
-_OUTWARD = np.concatenate([np.linspace(0.0, 0.7, 51), np.linspace(0.7, 9.21, 41)[1:]])
+# Logarithms of the factors: fine up to a doubling, coarser up to 1 : 10,000, then up to 1e12.
+_OUTWARD = np.concatenate(
+    [np.linspace(0.0, 0.7, 51), np.linspace(0.7, 9.2, 41)[1:], np.linspace(9.2, 27.6, 41)[1:]]
+)
 _ZOOM = np.linspace(0.0, 1.0, 33)
 _ZOOMS = 5
 _ROUNDING = 1e-13
@@ -30,12 +32,16 @@ _ROUNDING = 1e-13
 
 @dataclass(frozen=True)
 class _Group:
-    """The lines of one pool: its own positions as a book, and which marks move on each line."""
+    """Lines of one pool: its own positions as a book, and which marks move on each line.
+
+    `follows` says whether options have to follow: on lines that move their underlying.
+    """
 
     book: Book
     partition: Partition
     lines: Ints
     moves: Bools
+    follows: bool
 
 
 @dataclass(frozen=True)
@@ -67,21 +73,26 @@ class CurvedRay:
         groups = []
         for pool in np.unique(self.pool):
             members = np.flatnonzero(partition.pool == pool)
-            lines = np.flatnonzero(self.pool == pool)
             alone = Partition(
                 pool=np.zeros(len(members), dtype=np.intp),
                 wallet=partition.wallet[pool : pool + 1],
                 idle=np.zeros(partition.wallet.shape[1]),
                 own=partition.own[pool : pool + 1],
             )
-            groups.append(_Group(book.only(members), alone, lines, self.moves[lines]))
+            held = book.only(members)
+            here = self.pool == pool
+            moved = self.moves[:, held.index[is_option(held)]].any(axis=1)
+            for follows in (False, True):
+                lines = np.flatnonzero(here & (moved == follows))
+                if len(lines):
+                    groups.append(_Group(held, alone, lines, self.moves[lines], follows))
         return groups
 
     def _values(self, group: _Group, u: Floats) -> Valuation:
         """Figures of a group's pool at factors (l, K) of its lines: (l, K, 1)."""
         factors = np.where(group.moves[:, None, :], u[..., None], 1.0)
         marks = self.marked.marks * factors
-        if group.book.options is not None:
+        if group.follows:
             marks = reprice(group.book, self.marked.marks, marks)
         return value(mark_book(group.book, marks), group.partition, self.portfolio)
 
@@ -132,16 +143,22 @@ class CurvedRay:
         """Zeros nearest to u = 1, below and above it, NaN if none (L,)."""
         lower, upper = np.full(len(self.pool), np.nan), np.full(len(self.pool), np.nan)
         for group in self._groups:
-            for side, found in ((-1.0, lower), (1.0, upper)):
-                found[group.lines] = self._outward(group, figure, np.exp(side * _OUTWARD))
+            zeros = self._outward(group, figure)
+            lower[group.lines], upper[group.lines] = np.split(zeros, 2)
         return lower, upper
 
-    def _outward(
-        self, group: _Group, figure: Callable[[Valuation], Floats], grid: Floats
-    ) -> Floats:
-        """First zero of a figure on a grid that leads away from the present; NaN if none (l,)."""
-        rows = np.arange(len(group.lines))
-        values = self._values(group, np.broadcast_to(grid, (len(rows), len(grid))))
+    def _outward(self, group: _Group, figure: Callable[[Valuation], Floats]) -> Floats:
+        """First zero of a figure away from the present, down and then up; NaN if none (2 l,)."""
+        both = _Group(
+            group.book,
+            group.partition,
+            np.tile(group.lines, 2),
+            np.tile(group.moves, (2, 1)),
+            group.follows,
+        )
+        rows = np.arange(len(both.lines))
+        grid = np.exp(np.where(rows < len(group.lines), -1.0, 1.0)[:, None] * _OUTWARD)
+        values = self._values(both, grid)
         scale = values.notional.sum(axis=-1)[:, 0] + np.abs(values.margin_balance[:, 0, 0])
         seen = figure(values)
         at_zero = np.abs(seen[:, 0]) <= _ROUNDING * scale
@@ -152,10 +169,10 @@ class CurvedRay:
         crossed[at_zero] = False
         place = np.argmax(crossed, axis=1)
         exists = crossed[rows, place]
-        near, far = grid[np.maximum(place - 1, 0)], grid[place]
+        near, far = grid[rows, np.maximum(place - 1, 0)], grid[rows, place]
         for _ in range(_ZOOMS):
             u = near[:, None] + (far - near)[:, None] * _ZOOM
-            seen = figure(self._values(group, u))
+            seen = figure(self._values(both, u))
             crossed = np.where(above[:, None], seen <= 0, seen >= 0)
             crossed[:, -1] = True
             place = np.maximum(np.argmax(crossed, axis=1), 1)
@@ -171,13 +188,21 @@ class CurvedRay:
 def by_symbol(
     marked: MarkedBook, partition: Partition, portfolio: PortfolioRules | None = None
 ) -> tuple[CurvedRay, Ints]:
-    """`ray.by_symbol` for any book: one line per pool and symbol held in it."""
+    """`ray.by_symbol` for any book: one line per pool and symbol held in it.
+
+    Under portfolio margin an option has none (-1): its requirement depends on the underlying, and
+    its own mark alone cannot move.
+    """
     book = marked.book
     symbols = len(book.inverse)
-    pairs, line = np.unique(partition.pool * symbols + book.symbol, return_inverse=True)
+    priced = np.flatnonzero(~is_option(book) if portfolio else np.ones(len(book.symbol), bool))
+    held = partition.pool[priced] * symbols + book.symbol[priced]
+    pairs, place = np.unique(held, return_inverse=True)
     pool, symbol = pairs // max(symbols, 1), pairs % max(symbols, 1)
     moves = np.arange(symbols) == symbol[:, None]
-    return CurvedRay(marked, partition, pool, moves, portfolio), line.astype(np.intp)
+    line = np.full(len(book.symbol), -1, dtype=np.intp)
+    line[priced] = place
+    return CurvedRay(marked, partition, pool, moves, portfolio), line
 
 
 def together(

@@ -63,10 +63,10 @@ class Ledger:
         figures, partition = self.valuation, self.partition
         scale = partition.sum_by_pool(figures.notional) + np.abs(figures.margin_balance)
         surplus = figures.margin_balance - self.book.trigger_level * figures.requirement
-        return self._exposed & ~stands(self.book, surplus, scale)
+        return self.exposed & ~stands(self.book, surplus, scale)
 
     @cached_property
-    def _exposed(self) -> Bools:
+    def exposed(self) -> Bools:
         """Pools that can fall: not those of bought options alone, which can lose nothing more."""
         partition = self.partition
         if self.book.options is None:
@@ -121,13 +121,13 @@ class Ledger:
         """
         factors, (_, line) = self._symbol_triggers, self._symbol_ray
         mark = self.marks[self.book.symbol]
-        return Triggers(factors.lower[line] * mark, factors.upper[line] * mark)
+        return Triggers(_of(factors.lower, line) * mark, _of(factors.upper, line) * mark)
 
     @cached_property
     def bankruptcy_prices(self) -> Floats:
         """Price of each position's symbol at which its pool's equity is zero, NaN if none (N,)."""
         along, line = self._symbol_ray
-        return bankruptcy_along(along)[line] * self.marks[self.book.symbol]
+        return _of(bankruptcy_along(along), line) * self.marks[self.book.symbol]
 
     @cached_property
     def liquidation_shocks(self) -> Triggers:
@@ -155,6 +155,11 @@ class Ledger:
         requirement = along.requirement.terms_at(mine, u)
         needed = self.book.trigger_level * requirement
         return along.surplus.terms_at(mine, u) + needed, requirement
+
+
+def _of(values: Floats, line: Ints) -> Floats:
+    """Values of lines (L,) for each position; NaN for one without a line, -1 (N,)."""
+    return np.append(values, np.nan)[line]
 
 
 def liquidation_prices(book: Book, partition: Partition, marks: Floats) -> Triggers:

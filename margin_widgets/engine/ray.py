@@ -7,11 +7,12 @@ from functools import cached_property
 
 import numpy as np
 
-from margin_widgets.engine.book import Bools, Floats, Ints, Schedule
+from margin_widgets.engine.book import Bools, Floats, Ints
 from margin_widgets.engine.grouping import sum_by
 from margin_widgets.engine.marked import MarkedBook
 from margin_widgets.engine.partition import Partition
 from margin_widgets.engine.piecewise import Hinges, PiecewiseLines, evaluate, positive_roots
+from margin_widgets.engine.valuation import loan_margin
 
 
 @dataclass(frozen=True)
@@ -180,6 +181,8 @@ def _lines(
     gross += terms_of(staying(marked.notional)).sum(axis=1)
 
     requirement = terms_of(staying(marked.maintenance)).sum(axis=1)
+    if book.has_loan_margin:
+        requirement += terms_of(loan_margin(book, partition.wallet[line_pool])).sum(axis=1)
     nothing = np.zeros(len(moved))
     if book.maintenance_at_entry:
         _add_rows(requirement, line, moved_terms(marked.maintenance[moved], nothing))
@@ -199,28 +202,25 @@ def _lines(
         pool=line_pool,
         equity=net.sum(axis=1),
         notional=gross,
-        haircut=PiecewiseLines(
-            np.zeros((lines, 3)), _banded(book.haircuts, prices, net, asset_moves)
-        ),
-        requirement=PiecewiseLines(
-            requirement, tiers + _banded(book.loans, prices, -net, asset_moves)
-        ),
+        haircut=PiecewiseLines(np.zeros((lines, 3)), _haircuts(marked, net, asset_moves)),
+        requirement=PiecewiseLines(requirement, tiers),
         trigger_level=book.trigger_level,
     )
 
 
-def _banded(schedule: Schedule, prices: Floats, net: Floats, asset_moves: Bools) -> Hinges:
-    """What a schedule takes of the net assets (L, A, 3), band by band."""
-    if not schedule.steps.any():
+def _haircuts(marked: MarkedBook, net: Floats, asset_moves: Bools) -> Hinges:
+    """What does not count of the net assets (L, A, 3), band by band."""
+    haircuts = marked.book.haircuts
+    if not haircuts.steps.any():
         return _no_hinges()
-    asset, band = np.nonzero(schedule.steps)
+    asset, band = np.nonzero(haircuts.steps)
     lines = len(net)
     line = np.repeat(np.arange(lines), len(asset))
     asset, band = np.tile(asset, lines), np.tile(band, lines)
     over = net[line, asset]
-    floor_worth = schedule.floors[asset, band] * prices[asset]
+    floor_worth = haircuts.floors[asset, band] * marked.asset_prices[asset]
     over[np.arange(len(over)), asset_moves[line, asset].astype(np.intp)] -= floor_worth
-    return Hinges(line, schedule.steps[asset, band], over)
+    return Hinges(line, haircuts.steps[asset, band], over)
 
 
 def _add_rows(target: Floats, row: Ints, terms: Floats) -> None:

@@ -68,7 +68,10 @@ def _one_over(book: Book, price: Floats) -> Floats:
 
 
 def loan_margin(book: Book, amounts: Floats) -> Floats:
-    """Maintenance margin of amounts of assets (..., A), of which the negative ones are owed."""
+    """Maintenance margin of wallet amounts (..., A), of which the negative ones are borrowed.
+
+    An unrealised loss is no loan: it lowers the balance and owes nothing more.
+    """
     assets = np.arange(len(book.wallet), dtype=np.intp)
     return book.loans.at(assets, np.maximum(-amounts, 0.0))
 
@@ -126,7 +129,9 @@ def value(
         requirement, pool_initial = requirements(marked, partition, portfolio)
         required, reserved = np.full_like(required, np.nan), np.full_like(reserved, np.nan)
     if book.has_loan_margin:
-        requirement = requirement + np.sum(loan_margin(book, counted) * pool_prices, axis=-1)
+        requirement = requirement + np.sum(
+            loan_margin(book, partition.wallet) * pool_prices, axis=-1
+        )
     return Valuation(
         notional=marked.notional * settle_price,
         unrealized_pnl=marked.profit * settle_price,

@@ -5,20 +5,25 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import date
+from types import MappingProxyType
 
 from margin_widgets.venues.checks import RuleError
 from margin_widgets.venues.contract import DOLLARS, Contract
 
 _SYMBOL = re.compile(
     r"(?P<base>[A-Z]+)(?:[_/-](?P<quote>USDC|USDT|USD))?(?::(?P<settle>[A-Z]+))?"
-    r"-(?P<expiry>\d{6}|\d{1,2}[A-Z]{3}\d{2})-(?P<strike>\d+(?:[.d]\d+)?)-(?P<side>[CP])"
+    r"-(?P<expiry>\d{6}|\d{1,2}[A-Z]{3}\d{2})-(?P<strike>\d+(?:[.D]\d+)?)-(?P<side>[CP])"
     r"(?:-(?P<paid>USDC|USDT))?$"
 )
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 
 
 def option_from_symbol(
-    symbol: str, contracts: Mapping[str, Contract], tiers: Mapping[str, object], currency: str
+    symbol: str,
+    contracts: Mapping[str, Contract],
+    tiers: Mapping[str, object],
+    currency: str,
+    multipliers: Mapping[str, float] = MappingProxyType({}),
 ) -> Contract | None:
     """Contract that a symbol of the usual forms names; None if it is none of them.
 
@@ -34,6 +39,8 @@ def option_from_symbol(
         Its keys are symbols that the rule set knows without describing them.
     currency : str
         What options pay in where neither the symbol nor the underlying says that it is the coin.
+    multipliers : mapping of base coin to coins per contract
+        1 where it is not named.
 
     Raises
     ------
@@ -47,7 +54,7 @@ def option_from_symbol(
     >>> one.kind, one.strike, one.expiry, one.settle, one.underlying
     ('call', 100000.0, '2026-12-25', 'BTC', 'BTC-PERPETUAL')
     """
-    found = _SYMBOL.match(symbol)
+    found = _SYMBOL.match(symbol.upper())
     if not found:
         return None
     base = found["base"]
@@ -63,11 +70,12 @@ def option_from_symbol(
     quote = dollars or ("USD" if in_coin else currency)
     return Contract(
         kind="call" if found["side"] == "C" else "put",
+        multiplier=multipliers.get(base, 1.0),
         base=base,
         quote=quote,
         settle=found["settle"] or (base if in_coin else quote),
         expiry=_day(symbol, found["expiry"]),
-        strike=float(found["strike"].replace("d", ".")),
+        strike=float(found["strike"].replace("D", ".")),
         underlying=underlying,
     )
 
@@ -80,15 +88,21 @@ def _underlying(
     currency: str,
 ) -> str | None:
     """Symbol of the perpetual on a coin, that in the option's own currency first."""
-    on_base = [
-        (one.settle != dollars if dollars else one.kind != "inverse", place, symbol)
-        for place, (symbol, one) in enumerate(contracts.items())
+    perpetuals = {
+        symbol: one
+        for symbol, one in contracts.items()
         if one.base == base and not one.is_option and not one.expiry
-    ]
-    if on_base:
-        return min(on_base)[-1]
-    named = [f"{base}{quote}" for quote in (dollars, currency, *DOLLARS) if quote]
-    return next((name for name in named if name in tiers), None)
+    }
+    # A symbol that is known by its tiers alone is a linear perpetual, named by its currencies.
+    named = [f"{base}{quote}" for quote in (dollars or currency, currency, *DOLLARS)]
+    known = [name for name in named if name in tiers and name not in contracts]
+    if dollars:
+        own = [symbol for symbol, one in perpetuals.items() if one.settle == dollars]
+        candidates = [*own, *known, *perpetuals]
+    else:
+        inverse = [symbol for symbol, one in perpetuals.items() if one.kind == "inverse"]
+        candidates = [*inverse, *perpetuals, *known]
+    return candidates[0] if candidates else None
 
 
 def _day(symbol: str, text: str) -> str:

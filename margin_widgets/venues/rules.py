@@ -148,6 +148,8 @@ class RuleSet:
         What happens to what is left in a liquidated pool.
     residual_share : float
         Part that is returned if it is split.
+    option_multipliers : mapping of base coin to float
+        Coins per option contract where a symbol names the option; 1 if not given.
     option_margin : OptionMargin, optional
         Standard margin of short options.
     portfolio : PortfolioRules, optional
@@ -195,6 +197,7 @@ class RuleSet:
     liquidation_fee: float = 0.0
     residual: Literal["kept", "returned", "split"] = "kept"
     residual_share: float = 0.5
+    option_multipliers: Mapping[str, float] = field(default_factory=dict)
     option_margin: OptionMargin | None = None
     portfolio: PortfolioRules | None = None
     margin_ratio: RatioConvention = field(default_factory=RatioConvention)
@@ -238,6 +241,16 @@ class RuleSet:
                 "tier_rate: 'whole' with tiers_by 'notional' and maintenance_at 'mark': maintenance"
                 " would jump where the mark crosses a floor; use tier_rate 'marginal'"
             )
+        self._check_symbols()
+
+    def _check_symbols(self) -> None:
+        """Refuse symbols that are likely misspelt: unlike all that are known, but near one."""
+        known = {*self.tiers, *self.contracts}
+        for name in ("initial_tiers", "size_slopes", "open_interest"):
+            for symbol in getattr(self, name):
+                hint = "" if symbol in known else did_you_mean(symbol, sorted(known))
+                if hint:
+                    raise RuleError(f"{name} of {symbol}: no tiers and no contract{hint}")
 
     def _sources(self) -> Mapping[str, str] | tuple[str, ...]:
         if not isinstance(self.sources, Mapping):
@@ -265,6 +278,9 @@ class RuleSet:
             "haircuts": haircut_bands,
             "liability_rates": liability_bands,
             "imf_factors": lambda asset, one: checks.amount(f"imf_factors of {asset}", one),
+            "option_multipliers": lambda coin, one: checks.size(
+                f"option_multipliers of {coin}", one
+            ),
             "formulas": _formula,
         }
         return {
@@ -328,7 +344,9 @@ class RuleSet:
         """
         listed = self.contracts.get(symbol)
         if listed is None and self.option_margin is not None and symbol not in self.tiers:
-            listed = option_from_symbol(symbol, self.contracts, self.tiers, self.currency)
+            listed = option_from_symbol(
+                symbol, self.contracts, self.tiers, self.currency, self.option_multipliers
+            )
         return listed or inferred(self.default_contract, symbol, self.currency)
 
     def tier_table(self, symbol: str) -> TierTable:
@@ -432,12 +450,25 @@ def _portfolio(content: object) -> PortfolioRules | None:
         ("portfolio grid", rules.grid),
         *((f"portfolio grids of {coin}", grid) for coin, grid in rules.grids.items()),
     ):
+        for name in ("price_moves", "volatility_moves"):
+            if not getattr(grid, name):
+                raise RuleError(f"{where} {name}: no rows; without a scenario nothing is at risk")
         moves = [(f"price_moves, row {row}", move) for row, move in enumerate(grid.price_moves, 1)]
-        extremes = enumerate(grid.extremes, 1)
-        moves += [(f"extremes, row {row} price", scenario.price) for row, scenario in extremes]
+        for row, scenario in enumerate(grid.extremes, 1):
+            moves.append((f"extremes, row {row} price", scenario.price))
+            if not 0 <= scenario.counted <= 1:
+                raise RuleError(
+                    f"{where} extremes, row {row} counted: {scenario.counted:g} is not within 0"
+                    " and 1"
+                )
         for name, move in moves:
             if not move > -1:
                 raise RuleError(f"{where} {name}: {move:g} must be > -1")
+    if rules.initial_factor < 1:
+        raise RuleError(
+            f"portfolio initial_factor: {rules.initial_factor:g} must be >= 1; initial margin is"
+            " not below maintenance"
+        )
     return rules
 
 
