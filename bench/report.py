@@ -10,19 +10,23 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Row:
-    """One measurement; `value` is held against `aim`, both in `unit`."""
+    """One measurement; `value` is held against `aim` or `at_least`, all in `unit`."""
 
     name: str
     value: float
     unit: str
     aim: float | None = None
     note: str = ""
+    at_least: float | None = None
 
     def cells(self) -> tuple[str, str, str, str]:
         """Return the row as text."""
         aim = "" if self.aim is None else f"at most {self.aim:g} {self.unit}".strip()
         if self.aim is not None:
             aim += ": met" if self.value <= self.aim else ": MISSED"
+        if self.at_least is not None:
+            aim = f"at least {self.at_least:g} {self.unit}".strip()
+            aim += ": met" if self.value >= self.at_least else ": MISSED"
         return self.name, f"{self.value:.3g} {self.unit}".strip(), aim, self.note
 
 

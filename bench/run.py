@@ -1,4 +1,4 @@
-"""Measure and print: ``python -m bench.run [imports] [engine] [browser]``, all by default."""
+"""Measure and print: ``python -m bench.run [imports] [engine] [batch] [browser]``, or all."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def sections() -> dict[str, Callable[[], Iterable[Row]]]:
     """Return what can be measured, by name."""
-    from bench import browser, engine, imports
+    from bench import batch, browser, engine, imports
 
     return {
         "imports": imports.rows,
         "engine": engine.rows,
+        "batch": batch.rows,
         "browser": lambda: browser.rows(str(ROOT)),
     }
 

@@ -44,7 +44,7 @@ def check_numbered(venue: str, number: int) -> str:
     """
     spec = numbered(venue, number)
     try:
-        check_spec(spec, modes=MODES if number % 3 == 0 else MODES[:2], curves=number % 20 == 0)
+        check_spec(spec, modes=MODES if number % 4 == 0 else MODES[:2], curves=number % 20 == 0)
     except Exception as error:  # noqa: BLE001 - an account that cannot be computed is wrong too
         what = f"{type(error).__name__}: {error}"
         return f"{venue}, account {number}: {what}\n{pformat(spec, sort_dicts=False)}"
@@ -95,6 +95,8 @@ def same_root(got: float | None, expected: Decimal | None, root: Root, what: str
     at = expected
     if abs(u - at) <= CLOSE * abs(at):
         return
+    if root.path.name is None and abs(u - at) < Decimal("4e-16"):
+        return  # a move of nearly -100 % has no digits left that say how nearly
     assert u > 0, said
     assert root.residual(u) < RESIDUAL, said
 
@@ -229,7 +231,8 @@ def check_readings(book: reference.Book, pools: list[reference.Pool], got: Any) 
     assert rising.value == got.margin_ratio or (rising.value is None and got.margin_ratio == 0)
     if rising.value and falling.value:
         assert falling.value == pytest.approx(1 / rising.value)
-    if not pools:
+    if all(pool.is_paid_for for pool in pools):
+        assert got.venue_margin_ratio.pool == ""
         return
     pool = next(pool for pool in pools if pool.name == got.venue_margin_ratio.pool)
     size = reference.scale(book, pool, book.marks)
@@ -266,6 +269,8 @@ def same_ratio(
         return
     slack = CLOSE
     for pool in pools:
+        if pool.is_paid_for:
+            continue
         balance = reference.margin_balance(book, pool, book.marks)
         terms = reference.scale(book, pool, book.marks)
         slack = max(slack, Decimal("1e-14") * terms / abs(balance))

@@ -5,7 +5,7 @@ Drawn from a `random.Random`: thousands are made in a moment, and hypothesis dra
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import pairwise
 from random import Random
 from typing import Any
@@ -14,6 +14,7 @@ from judge import options
 
 import margin_widgets as mw
 from margin_widgets.engine.option_margin import OptionMargin
+from margin_widgets.engine.portfolio import PortfolioRules, RiskGrid, Scenario
 
 Spec = dict[str, Any]
 
@@ -59,11 +60,7 @@ def rules_of(rules: mw.RuleSet, symbols: list[str], assets: list[str]) -> dict[s
     tables: dict[str, Any] = {
         "initial_tiers": {s: _rows(t) for s, t in rules.initial_tiers.items() if s in symbols},
         "size_slopes": {s: x for s, x in rules.size_slopes.items() if s in symbols},
-        "open_interest": {
-            s: (x.notional, x.lower_cap, x.upper_cap)
-            for s, x in rules.open_interest.items()
-            if s in symbols
-        },
+        "open_interest": {s: asdict(x) for s, x in rules.open_interest.items() if s in symbols},
         "liability_rates": {a: _rows(t) for a, t in rules.liability_rates.items() if a in assets},
         "imf_factors": {a: x for a, x in rules.imf_factors.items() if a in assets},
     }
@@ -126,6 +123,32 @@ class Draw:
 # ------------------------------------------------------------------ accounts
 
 
+def any_grid(draw: Draw) -> PortfolioRules:
+    """Portfolio margin with every kind of scenario and charge."""
+    wide, shift = draw.pick([0.1, 0.3]), draw.pick([0.0, 0.2, 0.4])
+    grid = RiskGrid(
+        price_moves=(-wide, -wide / 3, 0.0, wide / 2, wide),
+        volatility_moves=(-shift, 0.0, shift),
+        volatility_in=draw.pick(["relative", "points"]),
+        volatility_power=draw.pick([0.0, 0.3]),
+        volatility_power_beyond=draw.pick([0.0, 0.5]),
+        extremes=(Scenario(-2 * wide, 0.1, 1.0, 0.5), Scenario(0.0, 0.0, 20.0, 1.0)),
+    )
+    return PortfolioRules(
+        grid=grid,
+        grids={"BTC": replace(grid, volatility_moves=(0.0,), extremes=())},
+        short_option_rate=draw.pick([0.0, 0.01]),
+        options_rate=draw.pick([0.0, 0.005]),
+        offset_futures_rate=draw.pick([0.0, 0.01]),
+        offset_vega_rate=draw.pick([0.0, 0.25]),
+        minimum_short_option_rate=draw.pick([0.0, 0.1]),
+        minimum_futures_rate=draw.pick([0.0, 0.2]),
+        minimum_tiers=draw.pick([(), ((0.0, 1.0), (1e4, 1.5), (1e5, 2.0))]),
+        initial_factor=draw.pick([1.0, 1.3]),
+        coin_profit_at=draw.pick(["scenario", "present"]),
+    )
+
+
 def random_account(source: Random, venue: str) -> Spec:
     """An account of one to four legs on drawn collateral, under a shipped rule set."""
     draw = Draw(source)
@@ -153,7 +176,8 @@ def is_an_account(spec: Spec) -> bool:
 
 def any_rules(draw: Draw) -> mw.RuleSet:
     """Rules of every kind in any combination."""
-    kinds = ["linear", "inverse", "quanto", "option", "spot"]
+    kinds = ("linear", "inverse", "quanto", "option", "spot")
+    kinds = tuple(kind for kind in kinds if kind == "linear" or draw.chance(0.4))
     by = draw.pick(["notional", "notional", "size", "contracts"])
     at = draw.pick(["mark", "mark", "entry"])
     jumps = by == "notional" and at == "mark"
@@ -161,7 +185,7 @@ def any_rules(draw: Draw) -> mw.RuleSet:
     coins = [coin for coin in COINS if draw.chance(0.3)]
     return mw.venues.generic(
         currency=draw.pick(["USDT", "USDT", "USD"]),
-        kinds=tuple(kind for kind in kinds if kind == "linear" or draw.chance(0.4)),
+        kinds=kinds,
         taker_fee=draw.pick([0.0, 0.0004, 0.00055]),
         closing_fee_in_maintenance=draw.chance(0.5),
         closing_fee_in_initial=draw.chance(0.3),
@@ -177,6 +201,8 @@ def any_rules(draw: Draw) -> mw.RuleSet:
         liquidation_fee=draw.pick([0.0, 0.005, 0.0125]),
         imf_factors={coin: draw.magnitude(-4, -1) for coin in coins},
         liability_rates={coin: draw.pick([0.05, 0.1]) for coin in coins if draw.chance(0.6)},
+        # a grid says nothing of contracts that pay in a third asset
+        portfolio=any_grid(draw) if "quanto" not in kinds and draw.chance(0.5) else None,
         option_margin=OptionMargin(
             initial=0.15,
             initial_floor=0.1,
@@ -225,7 +251,7 @@ class _Market:
         draw = self.draw
         room = MOST_LEGS - len(self.positions)
         shipped = [s for s in self.rules.tiers if s not in self.contracts]
-        if self.options and draw.chance(0.15):
+        if self.options and draw.chance(0.1):
             legs = draw.pick([(1,), (-1,), (-1,)])
             self.add_option(legs[0])
             return
@@ -257,6 +283,10 @@ class _Market:
             size = float(f"{10 ** draw.source.uniform(-7, -5):.1g}")
             parts = {"kind": kind, "multiplier": size, "settle": "BTC"}
             return f"{base}{dollar}-Q", parts | {"base": base, "quote": dollar}
+        plain = self.rules.name != "generic" or self.rules.portfolio is not None
+        if not plain and draw.chance(0.1):  # pays in a coin that moves too
+            parts = {"kind": kind, "multiplier": 1.0, "settle": "BTC", "base": "ETH"}
+            return "ETHBTC-LIN", parts | {"quote": "BTC"}
         parts = {"kind": kind, "multiplier": draw.pick([1.0, 1.0, 0.01, 1000.0]), "settle": dollar}
         return f"{base}{dollar}-LIN", parts | {"base": base, "quote": dollar}
 
@@ -264,26 +294,33 @@ class _Market:
         """Give a contract its mark, and its currencies a price."""
         draw, base = self.draw, contract["base"]
         self.contracts[symbol] = contract
-        unit = self.worth.get(contract["quote"])
-        if unit is None:
-            unit = self.prices[contract["quote"]] = self.worth[contract["quote"]] = 1.0
-        near = ROUGH.get(base, 10 ** draw.source.uniform(-3, 4)) * draw.figure(0.5, 2.0)
+        if contract["quote"] in COINS:
+            self.price(base)  # it cannot follow a mark that is in coin
+        self.price(contract["quote"])
+        unit = self.worth[contract["quote"]]
+        near = ROUGH.get(base, 10 ** draw.source.uniform(-3, 4)) * draw.figure(0.5, 2.0) / unit
         if base in self.worth:
             near = self.worth[base] / unit
         self.marks[symbol] = mark = float(f"{near * draw.figure(0.99, 1.01):.6g}")
         self.worth.setdefault(base, mark * unit)
-        settle = contract["settle"]
-        if settle not in (base, contract["quote"]) and settle not in self.worth:  # quanto
-            price = float(f"{ROUGH.get(settle, 1.0) * draw.figure(0.5, 2.0):.5g}")
-            if draw.chance(0.5):  # follows a contract of its own, or stands still
-                self.prices[settle] = self.worth[settle] = price
-            else:
-                kind = "inverse" if "inverse" in self.futures else "linear"
-                own = {"kind": kind, "multiplier": 1.0, "base": settle, "quote": self.dollar}
-                own["settle"] = settle if kind == "inverse" else self.dollar
-                self.contracts[f"{settle}-PRICE"] = own
-                self.marks[f"{settle}-PRICE"] = self.worth[settle] = price
-                self.tiers[f"{settle}-PRICE"] = 0.01
+        self.price(contract["settle"])
+
+    def price(self, asset: str) -> None:
+        """Give an asset a price: one that stands still, or the mark of a contract of its own."""
+        draw = self.draw
+        if asset in self.worth:
+            return
+        price = float(f"{ROUGH.get(asset, 1.0) * draw.figure(0.5, 2.0):.5g}")
+        self.worth[asset] = price
+        if draw.chance(0.5):
+            self.prices[asset] = price
+            return
+        kind = "inverse" if "inverse" in self.futures else "linear"
+        own = {"kind": kind, "multiplier": 1.0, "base": asset, "quote": self.dollar}
+        own["settle"] = asset if kind == "inverse" else self.dollar
+        self.contracts[f"{asset}-PRICE"] = own
+        self.marks[f"{asset}-PRICE"] = price
+        self.tiers[f"{asset}-PRICE"] = 0.01
 
     def add_tiers(self, symbol: str, rows: Any) -> float:
         """Tiers of a symbol, and an amount among them: notional, coins or contracts."""
@@ -293,7 +330,8 @@ class _Market:
             edges = [rows[1][0] / 10, *(floor for floor, _ in rows[1:]), rows[-1][0] * 2]
             low, high = draw.pick(pairwise(edges))
             return low + (high - low) * draw.source.random()
-        value = draw.magnitude(-2, 2) if contract["kind"] == "quanto" else draw.magnitude(2, 6.5)
+        in_coin = contract["kind"] == "quanto" or contract["quote"] in COINS
+        value = draw.magnitude(-2, 2) if in_coin else draw.magnitude(2, 6.5)
         if contract["kind"] == "inverse":
             value /= mark
         if self.rules.tiers_by != "notional":
@@ -309,13 +347,22 @@ class _Market:
         """Initial tiers, open interest and a rate that rises with size, each at times."""
         draw, contract = self.draw, self.contracts[symbol]
         if draw.chance(0.3):
-            rates = draw.rates(draw.pick([1, 2, 3]), (0.02, 0.05, 0.1))
-            self.initial_tiers[symbol] = draw.table(amount, rates)
+            self.initial_tiers[symbol] = self.above(self.tiers[symbol])
             if draw.chance(0.5):
-                self.open_interest[symbol] = (draw.pick([0.0, 12e6, 17e6, 3e7]), 1e7, 2e7)
+                held = draw.pick([0.0, 12e6, 17e6, 3e7])
+                caps = {"lower_cap": 1e7, "upper_cap": 2e7}
+                self.open_interest[symbol] = {"notional": held, **caps}
         if draw.chance(0.2) and contract["kind"] != "quanto":
             coins = max(amount, amount * self._coins_of_one(contract, self.marks[symbol]))
             self.slopes[symbol] = float(f"{draw.figure(0.0, 0.02) / coins:.3g}")
+
+    def above(self, tiers: Any) -> Any:
+        """Initial rates that are nowhere below the maintenance rates."""
+        rows = tiers if isinstance(tiers, list) else [(0.0, tiers)]
+        factor = self.draw.pick([1.0, 1.5, 2.0])
+        if self.draw.chance(0.3):
+            return round(min(1.0, rows[-1][1] * factor), 5)
+        return [(floor, round(min(1.0, rate * factor), 5)) for floor, rate in rows]
 
     @staticmethod
     def _coins(contract: dict[str, Any], notional: float, mark: float) -> float:
@@ -430,7 +477,11 @@ class _Market:
                 share = -share / 4
             amount = total * share / len(held) / self.worth[asset]
             self.collateral[asset] = float(f"{amount:.5g}")
-        if "USDC" in held and rules.currency in ("USD", "USDT") and draw.chance(0.3):
+        # what one underlying needs in two quote currencies, a grid does not say
+        mixed = (
+            rules.portfolio is not None and len({c["quote"] for c in self.contracts.values()}) > 1
+        )
+        if "USDC" in held and rules.currency in ("USD", "USDT") and not mixed and draw.chance(0.3):
             self.prices["USDC"] = draw.figure(0.9, 1.05)
         for asset, amount in self.collateral.items():
             if asset in rules.haircuts:

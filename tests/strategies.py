@@ -8,8 +8,6 @@ from hypothesis import strategies as st
 from random_accounts import Spec, contract_of, is_an_account, random_account, rules_of
 
 import margin_widgets as mw
-from margin_widgets.engine.option_margin import OptionMargin
-from margin_widgets.venues.tables import OpenInterest
 
 # symbol: (kind, multiplier, base, quote, settle, rough price); two symbols of one base on purpose
 MARKETS: dict[str, tuple[str, float, str, str, str, float]] = {
@@ -210,18 +208,11 @@ def account(spec: Spec) -> Any:
 
 def rule_set(spec: Spec) -> mw.RuleSet:
     """The venue of a book, with the tables and settings of the book in the place of its own."""
-    settings = {name: part for name, part in spec["rules"].items() if name != "portfolio"}
-    if "option_margin" in settings:
-        settings["option_margin"] = OptionMargin(**settings["option_margin"])
-    if "open_interest" in settings:
-        settings["open_interest"] = {
-            symbol: OpenInterest(*caps) for symbol, caps in settings["open_interest"].items()
-        }
     return mw.venues.get(spec.get("venue", "generic")).replace(
         contracts={symbol: mw.Contract(**parts) for symbol, parts in spec["contracts"].items()},
         tiers=spec["tiers"],
         currency=spec["currency"],
-        **settings,
+        **spec["rules"],
     )
 
 

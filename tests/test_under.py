@@ -217,9 +217,14 @@ def test_kinds() -> None:
     assert "no margin rule for single options" in refused(account, rules())["C"]
     swaps = {"contracts": SWAPS, "tiers": dict.fromkeys(SWAPS, 0.005)}
     moved = account.under(rules(**swaps, option_margin=OptionMargin(maintenance=0.1)))
-    assert moved.venue.contract("C").underlying == "BTC-USDT-SWAP"
-    assert moved.marks == {"C": 3_000, "BTC-USDT-SWAP": 1e5}
+    name = "BTC-25DEC26-100000-C-USDT"
+    assert moved.positions.keys() == [name] and moved.notes == ()
+    assert moved.venue.contract(name).underlying == "BTC-USDT-SWAP"
+    assert moved.marks == {name: 3_000, "BTC-USDT-SWAP": 1e5}
     assert moved.cross.maintenance_margin == pytest.approx(0.1 * 1e5 + 3_000)
+    account.positions = []  # the mark alone needs no margin rule
+    note = "C: its mark is left out, there has no margin rule for single options"
+    assert account.under(rules()).notes == (note,)
 
 
 def test_modes() -> None:
@@ -308,7 +313,7 @@ def test_another_currency() -> None:
 def test_coins_by_other_codes() -> None:
     moved = mw.presets.inverse().under("bitmex")
     assert moved.positions[0].symbol == "XBTUSD" and moved.collateral == {"XBT": 0.25}
-    assert moved.notes == ("BTC is held as XBT",)
+    assert moved.notes[0] == "BTC is held as XBT"
     assert moved.cross.equity == pytest.approx(mw.presets.inverse().cross.equity)
     idle = mw.presets.inverse()
     idle.positions = []
@@ -353,16 +358,175 @@ def test_the_same_rules_give_the_same_account(venue: str) -> None:
 def test_there_and_back() -> None:
     account = mw.presets.hedged_pair()
     back = account.under("kucoin", tiers="keep").under("binance-usdm")
+    assert [row.margin for row in back.positions] == [pytest.approx(4_000)] * 2  # kept on the way
+    for row in back.positions:
+        row.margin = None
     assert back.to_dict() == account.to_dict()
 
 
-def test_margin_by_default_is_that_of_the_new_rules() -> None:
-    there = rules(tiers={"BTCUSDT": 0.005}, initial_tiers={"BTCUSDT": 0.2})
-    moved = mw.presets.ref2().under(there, tiers="keep")
-    assert moved.isolated.positions["BTCUSDT"].margin == pytest.approx(10_000)
+# ------------------------------------------------------------------ isolated margin
+
+
+def test_isolated_margin_is_carried_over_where_the_default_differs() -> None:
+    there = rules(tiers={"BTCUSDT": 0.005}, initial_tiers={"BTCUSDT": 0.02})
     account = mw.presets.ref2()
+    moved = account.under(there, tiers="keep")
+    assert [row.margin for row in moved.positions] == [5_000, None]
+    assert moved.isolated.positions["BTCUSDT"].margin == 5_000
+    assert moved.notes[-2:] == (
+        "BTCUSDT: leverage has no effect, there sets the rate of initial margin",
+        "BTCUSDT: its isolated margin of 5,000 USDT is kept as assigned, there would assign 1,000",
+    )
     account.positions["BTCUSDT"].margin = 7_000
-    assert account.under(there, tiers="keep").isolated.positions["BTCUSDT"].margin == 7_000
+    moved = account.under(there, tiers="keep")
+    assert moved.isolated.positions["BTCUSDT"].margin == 7_000
+    assert not any("7,000" in note for note in moved.notes)
+
+
+def test_isolated_margin_under_dydx() -> None:
+    moved = mw.presets.ref2().under("dydx-v4")
+    assert moved.isolated.positions["BTC-USD"].margin == pytest.approx(5_000)
+    told = "BTCUSDT: its isolated margin of 5,000 USDC is kept as assigned, dydx-v4 would assign"
+    assert any(note.startswith(told) for note in moved.notes)
+
+
+def test_isolated_margin_with_the_fee_of_closing() -> None:
+    fees = {"taker_fee": 0.001, "closing_fee_in_initial": True}
+    there = rules(tiers={"BTCUSDT": 0.005}, **fees)
+    moved = long().under(there)
+    assert moved.positions[0].margin == pytest.approx(5_000)
+    assert moved.notes == (
+        "BTCUSDT: its isolated margin of 5,000 USDT is kept as assigned, there would assign 5,050",
+    )
+    back = long(venue=there).under("binance-usdm")
+    assert back.positions[0].margin == pytest.approx(5_050)
+
+
+@pytest.mark.parametrize("venue", mw.venues.names())
+def test_isolated_margin_is_the_same_under_every_venue(venue: str) -> None:
+    """In the settlement asset, so whatever that is worth there."""
+    for number in range(6):
+        account = strategies.account(random_accounts.numbered(venue, number))
+        if {"USD", "USDT", "USDC"} & set(account.prices):
+            continue  # dollars that are not worth the same
+        for other in mw.venues.names():
+            with contextlib.suppress(mw.CannotExpress):
+                moved = account.under(other, tiers="keep")
+                rows = zip(moved.positions, moved.books.book.margin, strict=True)
+                for (row, margin), before in zip(rows, account.books.book.margin, strict=True):
+                    if not moved.venue.contract(row.symbol).is_option:  # paid in coin or dollars
+                        assert margin == pytest.approx(before, rel=1e-8)
+
+
+# ------------------------------------------------------------------ options
+
+AS_OF = "2026-11-22"
+CALL = "BTC-25DEC26-110000-C"
+
+
+def sold(venue: Any, symbol: str, mark: float, **more: Any) -> mw.Account:
+    """Two calls sold for less than they cost now."""
+    settings = {"collateral": {"BTC": 1.5}, "as_of": AS_OF, **more}
+    return mw.Account(
+        venue,
+        positions=[mw.Position(symbol, -2, mark * 0.8), *settings.pop("beside", [])],
+        marks={symbol: mark, **settings.pop("marks")},
+        **settings,
+    )
+
+
+def on_deribit() -> mw.Account:
+    beside = [mw.Position("BTC-PERPETUAL", 1_000, 1e5)]
+    return sold("deribit", CALL, 0.06, beside=beside, marks={"BTC-PERPETUAL": 1e5})
+
+
+def options_there(**settings: Any) -> mw.RuleSet:
+    """Dollars only: options on a linear perpetual."""
+    kinds = {"kinds": ["linear", "inverse", "option"], "option_margin": OptionMargin()}
+    return rules(**{"tiers": {"BTCUSDT": 0.005}, **kinds, **settings})
+
+
+def test_options_are_on_the_underlying_that_they_have_there() -> None:
+    account = on_deribit()
+    for venue in ("bybit-unified", "okx"):
+        moved = account.under(venue, tiers="keep")
+        symbol = moved.positions[0].symbol
+        one = moved.venue.contract(symbol)
+        assert one == mw.venues.get(venue).contract(symbol)
+        assert (one.kind, one.strike, one.expiry) == ("call", 110_000, "2026-12-25")
+        assert moved.marks[str(one.underlying)] == 1e5
+        assert coins(moved)[0] == pytest.approx(-2)
+        assert moved.cross.equity == pytest.approx(account.cross.equity)
+        assert moved.cross.unrealized_pnl == pytest.approx(account.cross.unrealized_pnl)
+        back = moved.under("deribit")
+        assert back.positions[0].symbol == CALL and back.marks[CALL] == pytest.approx(0.06)
+
+
+def test_premiums_in_coin_become_premiums_in_dollars() -> None:
+    account = on_deribit()
+    account.positions = account.positions[:1]
+    moved = account.under(options_there())
+    assert moved.positions[0].entry_price == pytest.approx(4_800)
+    assert moved.marks == {CALL: pytest.approx(6_000), "BTC-PERPETUAL": 1e5, "BTCUSDT": 1e5}
+    assert moved.notes[0] == (
+        f"{CALL}: premiums in BTC are taken as premiums in USDT at the index 100,000"
+    )
+    assert moved.venue.contract(CALL).settle == "USDT"
+    assert moved.collateral == {"BTC": 1.5}
+    assert moved.cross.equity == pytest.approx(account.cross.equity)
+    # a perpetual that comes along does not change what the option is
+    beside = on_deribit().under(options_there(), tiers="keep")
+    assert beside.venue.contract(CALL) == moved.venue.contract(CALL)
+    assert beside.cross.equity == pytest.approx(on_deribit().cross.equity)
+
+
+def test_premiums_in_dollars_become_premiums_in_coin() -> None:
+    here = options_there()
+    account = sold(here, f"{CALL}-USDT", 6_000, marks={"BTCUSDT": 1e5}, collateral={"USDT": 90_000})
+    account.positions[0].margin = 30_000
+    perpetual = {"P": mw.Contract("inverse", 10, "BTC", "USD", "BTC")}
+    moved = account.under(options_there(contracts=perpetual, tiers={"P": 0.01}))
+    assert moved.positions.keys() == [CALL]
+    assert moved.venue.contract(CALL).settle == "BTC"
+    assert moved.marks[CALL] == pytest.approx(0.06) and moved.marks["P"] == 1e5
+    assert moved.positions[0].margin == pytest.approx(0.3)
+    assert moved.cross.equity == pytest.approx(account.cross.equity)
+    same_dollars = account.under("deribit")  # which has options in dollars too
+    assert same_dollars.positions.keys() == ["BTC_USDC-25DEC26-110000-C"]
+    assert same_dollars.notes[0].endswith("prices in USDT are taken as prices in USDC")
+
+
+def test_options_that_a_venue_does_not_have() -> None:
+    coin = {"DOGEUSDT": 0.01}
+    here = options_there(tiers=coin)
+    symbol = "DOGE-25DEC26-1-C"
+    account = sold(here, symbol, 0.1, marks={"DOGEUSDT": 0.9}, collateral={"USDT": 9})
+    assert refused(account, "deribit") == {
+        symbol: "deribit has no contract on DOGE that the option could be on"
+    }
+    assert refused(account, "binance-usdm")[symbol] == "binance-usdm lists no option contracts"
+    kept = account.under(options_there(), tiers="keep")
+    assert kept.venue.contract(symbol).underlying == "DOGEUSDT"
+    assert kept.notes[-1] == f"{symbol}: the contract of there, there has none"
+
+
+def test_a_reason_is_at_the_position_that_it_is_of() -> None:
+    contracts = {
+        "SOLUSD": mw.Contract("quanto", 1e-4, "SOL", "USD", "BTC"),
+        "BTCUSD": mw.Contract("inverse", 1, "BTC", "USD", "BTC"),
+    }
+    settings = {"tiers": dict.fromkeys((*contracts, "ETHUSD"), 0.01), "currency": "USD"}
+    account = mw.Account(
+        rules("here", contracts=contracts, **settings),
+        {"USD": 1_000},
+        [mw.Position("SOLUSD", 10, 150), mw.Position("ETHUSD", 1, 3_000)],
+        marks={"SOLUSD": 150, "ETHUSD": 3_000, "BTCUSD": 1e5},
+    )
+    other = {"XBTUSD": mw.Contract("inverse", 1, "XBT", "USD", "XBT")}
+    reasons = refused(account, rules(contracts=other, **settings))
+    assert list(reasons) == ["SOLUSD"] and "no price for 'BTC'" in reasons["SOLUSD"]
+    account.collateral["BTC"] = 1  # now it is no longer the position alone
+    assert list(refused(account, rules(contracts=other, **settings))) == ["account"]
 
 
 def test_worked_by_hand() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -27,6 +28,7 @@ from margin_widgets.account.explanation.venue_formulas import (
     venue_formula,
 )
 from margin_widgets.engine.option_margin import OptionMargin
+from margin_widgets.engine.portfolio import Scenario
 
 VENUES = mw.venues.names()
 MODES = ("isolated", "cross", "configured")
@@ -142,7 +144,8 @@ TIERS: dict[str, dict[str, Any]] = {
 def ref2_under(venue: str) -> mw.Account:
     account = mw.presets.ref2()
     account.positions["ETHUSDT"].margin_mode = "cross"
-    return account.under(mw.venues.get(venue).replace(tiers=TIERS[venue]))
+    rules = mw.venues.get(venue).replace(tiers=TIERS[venue], initial_tiers={})
+    return account.under(rules)
 
 
 def test_binance() -> None:
@@ -289,9 +292,8 @@ def test_reasons() -> None:
     account.venue = account.venue.replace(trigger_level=1.1)
     assert "1.1 times maintenance margin" in reason(account, path)
     account = mw.presets.ref2()
-    account.venue = account.venue.replace(liability_rates={"USDT": 0.1})
-    account.prices["SOL"] = 200
-    account.collateral = {"SOL": 50}
+    account.collateral = {"USDT": 60_000, "BTC": -0.5}
+    account.venue = account.venue.replace(liability_rates={"BTC": 0.1})
     assert "what is borrowed moves" in reason(account, path)
 
 
@@ -333,7 +335,7 @@ def test_options() -> None:
     assert lines(account, "cross.positions.C.initial_margin")[1] == (
         "= 1·(max(0.15·100,000 − max(110,000 − 100,000, 0), 0.1·100,000) + 2,500)"
     )
-    assert lines(account, "cross.equity")[0] == "equity = W + ΣuPnL + ΣV"
+    assert lines(account, "cross.equity")[0] == "equity = W + ΣuPnL_fut + ΣV"
     assert "which does not count" in account.explain("cross.margin_balance").symbols[1][1]
     # an isolated position beside options is as simple as ever
     alone = account.explain("isolated.positions.BTCUSDT.liquidation_price")
@@ -401,7 +403,7 @@ def test_the_venues_own_ratio(venue: str) -> None:
         for mode in MODES:
             report = getattr(account, mode)
             told = account.explain(f"{mode}.margin_ratio").venue
-            if not report.pools:
+            if not report.ledger.exposed.any():
                 assert told is None
                 continue
             assert told is not None and told.value == report.venue_margin_ratio.value
@@ -479,12 +481,160 @@ def test_portfolio_margin() -> None:
     account = ref2_under("deribit")
     explained = account.explain("portfolio.positions.BTC_USDC-PERPETUAL.maintenance_margin")
     assert explained.value is None and "a position has none" in explained.lines[0]
-    assert lines(account, "portfolio.maintenance_margin")[0].startswith(
-        "maintenance margin = PM(cross USDC)"
-    )
     path = "portfolio.positions.BTC_USDC-PERPETUAL.liquidation_price"
     assert "worst loss over scenarios" in reason(account, path)
     assert "ΣuPnL = PM" in account.explain(path).lines[0]
+
+
+def with_calls_in_coin(**more: Any) -> mw.Account:
+    """Two calls sold on Deribit, beside a perpetual."""
+    call = "BTC-25DEC26-110000-C"
+    return mw.Account(
+        "deribit",
+        {"BTC": 1.5, **more},
+        [mw.Position(call, -2, 0.05), mw.Position("BTC-PERPETUAL", 1_000, 1e5)],
+        marks={call: 0.06, "BTC-PERPETUAL": 1e5},
+        as_of="2026-11-22",
+    )
+
+
+def test_portfolio_margin_names_the_scenario_and_what_is_added() -> None:
+    account = with_calls_in_coin()
+    loss = account.portfolio.maintenance_margin - 2_000
+    for path in ("portfolio.maintenance_margin", "portfolio.pools.cross BTC.maintenance_margin"):
+        told = account.explain(path)
+        assert told.lines[0] == (
+            "BTC, worst of 27 scenarios: price +10.00\xa0%, volatility +38.00\xa0% at 30 days to"
+            " expiry, all of it counts"
+        )
+        assert told.lines[1].startswith("PM(BTC) = L(BTC) + NS(BTC) = ")
+        assert told.lines[2].endswith(" = PM(BTC)")
+        meanings = {name: (meaning, value) for name, meaning, value in told.symbols}
+        assert meanings["NS(BTC)"] == ("contingency of BTC: net short options", "2,000 USD")
+        assert test_explain.printed_number(meanings["L(BTC)"][1]) == pytest.approx(loss)
+        assert [source.partition(":")[0] for source in told.sources] == ["portfolio"]
+        assert "at least the minimum charge" in told.assumes
+        assert "notional" not in told.assumes
+    told = account.explain("portfolio.initial_margin")
+    assert told.lines[-3] == "initial margin = k·PM(BTC)"
+    assert [source.partition(":")[0] for source in told.sources] == ["portfolio"]
+    # without options volatility says nothing, and an extreme move counts in part
+    account.positions = account.positions[1:]
+    grid = replace(
+        account.venue.portfolio.grid,
+        price_moves=(-0.01, 0.01),
+        extremes=(Scenario(-0.5, 0.0, 1.0, 0.3),),
+    )
+    rules = replace(account.venue.portfolio, grid=grid, grids={}, minimum_futures_rate=0.9)
+    account.venue = account.venue.replace(portfolio=rules)
+    told = account.explain("portfolio.maintenance_margin")
+    assert told.lines[0].endswith(
+        " scenarios: price −50.00\xa0%, 1 day later, 30.00\xa0% of it counts"
+    )
+    assert told.lines[1].startswith("PM(BTC) = max(s(BTC)·L(BTC), MC(BTC)) = max(0.3·")
+    check(told, account.portfolio.maintenance_margin)
+
+
+def test_nothing_loses() -> None:
+    account = with_calls_in_coin()
+    account.positions = [mw.Position("BTC-25DEC26-110000-C", 1e-9, 0.05)]
+    with account.edit():
+        account.marks["BTC-25DEC26-110000-C"] = 0.0000001
+    told = account.explain("portfolio.maintenance_margin")
+    check(told, account.portfolio.maintenance_margin)
+    account.positions = []
+    assert account.explain("portfolio.maintenance_margin").lines[-2] == "= 0"
+
+
+@pytest.mark.parametrize("venue", ["deribit", "okx", "generic"])
+def test_portfolio_margin_adds_up(venue: str) -> None:
+    """Each underlying by its line, and all of them with the loans."""
+    several = 0
+    for number in range(25):
+        account = account_of(venue, number)
+        if account.portfolio is None:
+            continue
+        for pool in account.portfolio.pools:
+            told = account.explain(f"portfolio.pools.{pool.name}.maintenance_margin")
+            check(told, pool.maintenance_margin)
+            parts = [line.split(" = ") for line in told.lines if line.startswith("PM(")]
+            loans = [line for line in told.symbols if line[0] == "B"]
+            total = sum(test_explain.printed_number(value) for _, _, value in loans)
+            for part in parts:
+                charge = test_explain.printed_number(part[-1])
+                assert evaluate(part[2]).holds(charge), told
+                total += charge
+            assert total == pytest.approx(pool.maintenance_margin, rel=1e-8, abs=1e-8)
+            assert sum(" scenarios: " in line for line in told.lines) == len(parts)
+            several += len(parts) > 1
+            check(
+                account.explain(f"portfolio.pools.{pool.name}.initial_margin"), pool.initial_margin
+            )
+    assert several or venue == "deribit"
+
+
+def test_prices_of_options_in_coin_are_in_the_coin() -> None:
+    account = with_calls_in_coin()
+    call = "BTC-25DEC26-110000-C"
+    where = f"cross.positions.{call}"
+    for path in (f"marks.{call}", f"{where}.liquidation_price", f"{where}.liquidation_prices"):
+        text = account.explain(path).text
+        assert "BTC" in text
+        assert "USD" not in text
+    for figure in ("unrealized_pnl", "maintenance_margin", "initial_margin"):
+        units = {name: value for name, _, value in account.explain(f"{where}.{figure}").symbols}
+        assert units["P"] == "0.06 BTC"
+        assert units.get("I", "USD").endswith("USD") and units.get("K", "USD").endswith("USD")
+    entries = account.explain(f"{where}.unrealized_pnl").symbols
+    assert ("E", "entry price", "0.05 BTC") in entries
+    own = {one.partition(":")[0] for one in account.explain(f"{where}.maintenance_margin").sources}
+    assert own == {"option_margin"}
+    assert "tier" not in account.explain(f"{where}.maintenance_margin").assumes
+
+
+def test_profit_of_futures_and_value_of_options() -> None:
+    account = with_calls_in_coin()
+    account.marks["BTC-PERPETUAL"] = 110_000
+    told = account.explain("cross.equity")
+    assert told.lines[0] == "equity = W + ΣuPnL_fut + ΣV"
+    meanings = {name: meaning for name, meaning, _ in told.symbols}
+    assert meanings["ΣuPnL_fut"] == "unrealised PnL of the futures"
+    assert meanings["ΣV"] == "value of the options"
+    pool = account.explain("cross.pools.cross BTC.margin_balance")
+    assert pool.lines[0] == "MB = W + ΣuPnL_fut"
+    assert pool.assumes.endswith("The value of options is no part of the margin balance.")
+    account.positions = account.positions[:1]
+    assert lines(account, "cross.equity")[0] == "equity = W + ΣV"
+    assert lines(account, "cross.pools.cross BTC.margin_balance")[0] == "MB = W"
+
+
+@pytest.mark.parametrize("venue", ["deribit", "bybit-unified", "okx", "generic"])
+def test_each_symbol_is_listed_once(venue: str) -> None:
+    for account in (with_calls_in_coin(), account_of(venue, 3), account_of(venue, 4)):
+        for path, _ in paths(account):
+            told = account.explain(path)
+            assert len(set(told.symbols)) == len(told.symbols), path
+            if told.venue:
+                assert len(set(told.venue.symbols)) == len(told.venue.symbols), path
+
+
+def test_loans_are_what_the_wallet_owes() -> None:
+    account = mw.presets.ref2()
+    account.venue = account.venue.replace(liability_rates={"USDT": 0.1, "BTC": 0.2})
+    account.marks["BTCUSDT"] = 70_000  # a loss beyond the wallet is no loan
+    told = account.explain("cross.maintenance_margin")
+    assert told.lines[0] == "maintenance margin = MM(BTCUSDT) + MM(ETHUSDT)"
+    with account.edit():
+        account.collateral = {"USDT": 60_000, "BTC": -0.2}
+    told = account.explain("cross.maintenance_margin")
+    assert told.lines[1] == "= 175 + 200 + 2,800"
+    assert told.symbols[-1] == (
+        "B",
+        "maintenance margin of the loans, which are negative amounts in the wallet",
+        "2,800 USDT",
+    )
+    assert "Amounts that the wallet owes have a maintenance margin too" in told.assumes
+    assert account.explain("cross.pools.cross.maintenance_margin").lines[1] == told.lines[1]
 
 
 def test_prices_that_a_venue_rounds() -> None:

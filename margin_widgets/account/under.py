@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from traitlets import TraitError
@@ -13,7 +15,7 @@ from margin_widgets import venues
 from margin_widgets.account import counterpart
 from margin_widgets.account import formatting as fmt
 from margin_widgets.account.books import Books
-from margin_widgets.account.counterpart import Counterpart, alike, same_coin
+from margin_widgets.account.counterpart import Counterpart, alike, pays_in_coin, same_coin
 from margin_widgets.account.position import Position
 from margin_widgets.account.state import AccountState
 from margin_widgets.venues import Contract, RuleError, RuleSet
@@ -24,6 +26,11 @@ if TYPE_CHECKING:
 
 Tiers = Mapping[str, Any] | Literal["keep"] | None
 
+Fields = dict[str, Any]
+"""A position by the names of its fields."""
+
+_SAME = 1e-9
+"""Amounts that differ by less, relative to them, are the same."""
 _WHOLE = 1e-9
 """Numbers of contracts this near to a whole one, relative to it, are one."""
 _ONLY = re.compile(r"collateral other than (\w+)")
@@ -75,6 +82,12 @@ def restate(
         With all reasons.
     TraitError
         If there is no such rule set.
+
+    Notes
+    -----
+    Isolated margin stays what it is: where the rules would assign another amount by default, that
+    of here is assigned. An option is the same option on the underlying that it has there; premiums
+    in coin and in dollars are converted at the index. What was assumed is in the account's notes.
     """
     if not isinstance(venue, RuleSet):
         try:
@@ -98,6 +111,14 @@ def _in_mode(account: Account, mode: str | None) -> Account:
         raise CannotExpress(rules, tuple(Reason(key, why) for key in account.books.keys))
     rows = tuple(replace(row, margin_mode=_margin_mode(mode)) for row in state.positions)
     return account.from_state(state.replace(positions=rows))
+
+
+def _positions(rows: Iterable[Fields]) -> list[Position]:
+    return [Position(**row) for row in rows]
+
+
+def _premium_asset(option: Contract) -> str:
+    return str(option.base if pays_in_coin(option) else option.quote)
 
 
 def _margin_mode(mode: str) -> str:
@@ -139,28 +160,70 @@ class _Move:
 
         unit, listed = self._unit(), self._contracts()
         held_as = self._held_as(listed)
-        positions, marks = self._positions(listed), self._marks(listed)
+        rows, marks = self._positions(listed), self._marks(listed)
         collateral = self._collateral(held_as)
         haircuts = self._haircuts(collateral, held_as, listed)
         prices = self._prices(unit, held_as)
         if self.reasons:
             raise CannotExpress(self.rules, tuple(dict.fromkeys(self.reasons)))
+        make = partial(
+            Account,
+            venue=self._venue(),
+            collateral=collateral,
+            marks=marks,
+            prices=prices,
+            haircuts=haircuts,
+            order_margin=self.state.order_margin / unit,
+            as_of=self.state.as_of,
+            name=self.state.name,
+        )
         try:
-            made = Account(
-                venue=self._venue(),
-                collateral=collateral,
-                positions=positions,
-                marks=marks,
-                prices=prices,
-                haircuts=haircuts,
-                order_margin=self.state.order_margin / unit,
-                as_of=self.state.as_of,
-                name=self.state.name,
-            )
+            made = make(positions=_positions(rows))
+            if self._keeps_margins(rows, made.books):
+                made = make(positions=_positions(rows))
         except (TraitError, RuleError) as error:
-            raise CannotExpress(self.rules, (Reason("account", str(error)),)) from error
+            raise CannotExpress(self.rules, self._causes(make, rows, str(error))) from error
         made._notes = tuple(dict.fromkeys(self.notes))
         return made
+
+    def _keeps_margins(self, rows: list[Fields], there: Books) -> bool:
+        """Assign the isolated margins of here where they would not be the same by default."""
+        changed = False
+        for place, (key, row) in enumerate(zip(self.books.keys, rows, strict=True)):
+            if row["symbol"] in self.rules.initial_tiers:
+                self.notes.append(
+                    f"{key}: leverage has no effect, {self.name} sets the rate of initial margin"
+                )
+            if row["margin"] is not None:
+                continue
+            asset = there.assets[int(there.book.position_settle[place])]
+            here = self.books.assets[int(self.books.book.position_settle[place])]
+            margin = float(self.books.book.margin[place]) * self._rate(here, asset)
+            default = float(there.book.margin[place])
+            if math.isclose(margin, default, rel_tol=_SAME):
+                continue
+            row["margin"], changed = margin, True
+            self.notes.append(
+                f"{key}: its isolated margin of {fmt.plain(margin)} {asset} is kept as assigned,"
+                f" {self.name} would assign {fmt.plain(default)}"
+            )
+        return changed
+
+    def _causes(
+        self, make: Callable[..., Account], rows: list[Fields], why: str
+    ) -> tuple[Reason, ...]:
+        """Which positions cannot be held even alone; the account as a whole if none is one."""
+        found = []
+        for key, row in zip(self.books.keys, rows, strict=True):
+            try:
+                make(positions=_positions([row]))
+            except (TraitError, RuleError) as error:
+                found.append(Reason(key, str(error)))
+        try:
+            make(positions=[])
+        except (TraitError, RuleError):
+            found = []  # nor can the rest
+        return tuple(found) or (Reason("account", why),)
 
     def _venue(self) -> RuleSet:
         if not self.new_tiers and not self.new_contracts:
@@ -177,24 +240,27 @@ class _Move:
 
     def _contracts(self) -> dict[str, Counterpart]:
         """Find what each symbol is called there; without what cannot be held."""
-        held = {row.symbol for row in self.state.positions}
-        found = {}
-        for symbol, contract in zip(self.books.symbols, self.books.contracts, strict=True):
-            one = self._held(symbol, contract) if symbol in held else self._marked(symbol, contract)
+        found: dict[str, Counterpart] = {}
+        every = list(zip(self.books.symbols, self.books.contracts, strict=True))
+        for symbol, contract in sorted(every, key=lambda one: one[1].is_option):
+            if contract.is_option:
+                one = self._option(symbol, contract, found)
+            elif symbol in self._held_symbols:
+                one = self._held(symbol, contract)
+            else:  # it has a mark only
+                one = self._listed(symbol, contract) or self._carried(symbol, contract)
             if one:
                 found[symbol] = one
-        return {symbol: self._on_underlying(one, found) for symbol, one in found.items()}
+        return {symbol: found[symbol] for symbol in self.books.symbols if symbol in found}
 
-    def _marked(self, symbol: str, contract: Contract) -> Counterpart:
-        """A contract without position: it has a mark only."""
-        return self._listed(symbol, contract) or self._carried(symbol, contract)
+    @cached_property
+    def _held_symbols(self) -> set[str]:
+        return {row.symbol for row in self.state.positions}
 
     def _held(self, symbol: str, contract: Contract) -> Counterpart | None:
         if why := self._unlisted(contract):
             self._refuse(symbol, why)
             return None
-        if contract.is_option:
-            return self._marked(symbol, contract)
         listed = self._listed(symbol, contract)
         there = listed or Counterpart(symbol, self._in_its_dollars(symbol, contract))
         if there.symbol not in self.rules.tiers:
@@ -213,12 +279,70 @@ class _Move:
     def _unlisted(self, contract: Contract) -> str:
         """Why contracts of a kind cannot be held; empty if they can."""
         rules, kind = self.rules, "option" if contract.is_option else contract.kind
-        by_scenarios = self.mode == "portfolio" and rules.portfolio is not None
         if rules.kinds and kind not in rules.kinds:
             return f"{self.name} lists no {kind} contracts"
-        if contract.is_option and rules.option_margin is None and not by_scenarios:
+        if contract.is_option and rules.option_margin is None:
             return f"{self.name} has no margin rule for single options"
         return ""
+
+    def _option(
+        self, symbol: str, contract: Contract, found: Mapping[str, Counterpart]
+    ) -> Counterpart | None:
+        """An option on the underlying that it has there; None, with a reason, if there is none."""
+        why = self._unlisted(contract)
+        there = None if why else counterpart.find_option(self.rules, symbol, contract)
+        if there is None and not why:
+            there, why = self._carried_option(symbol, contract, found)
+        if there is None:
+            if symbol in self._held_symbols:
+                self._refuse(symbol, why)
+            else:
+                self.notes.append(f"{symbol}: its mark is left out, {why}")
+            return None
+        if pays_in_coin(contract) != pays_in_coin(there.contract):
+            before, after = (_premium_asset(one) for one in (contract, there.contract))
+            what = symbol if there.symbol == symbol else f"{symbol} is {there.symbol}"
+            self.notes.append(
+                f"{what}: premiums in {before} are taken as premiums in {after} at the index"
+                f" {fmt.plain(self._index(contract))}"
+            )
+        elif not pays_in_coin(contract) and contract.quote != there.contract.quote:
+            self._note_prices(symbol, contract, there)
+        self._fix_meaning(there)
+        return there
+
+    def _fix_meaning(self, option: Counterpart) -> None:
+        """See to it that contracts which come along do not change what an option's symbol means."""
+        try:
+            same = self._venue().contract(option.symbol) == option.contract
+        except RuleError:
+            same = False
+        if not same:
+            self.new_contracts[option.symbol] = option.contract
+
+    def _carried_option(
+        self, symbol: str, contract: Contract, found: Mapping[str, Counterpart]
+    ) -> tuple[Counterpart | None, str]:
+        """An option as it is here, on a contract that comes along; or why not."""
+        index = found.get(str(contract.underlying))
+        along = index is not None and (self.tiers == "keep" or index.symbol in self.new_tiers)
+        if index is None or not along:
+            why = f"{self.name} has no contract on {contract.base} that the option could be on"
+            return None, why
+        self.notes.append(
+            f"{symbol}: the contract of {self.state.venue.name}, {self.name} has none"
+        )
+        return Counterpart(symbol, replace(contract, underlying=index.symbol)), ""
+
+    def _price_there(self, price: float, here: Contract, there: Contract) -> float:
+        """A price of a contract as it is quoted there: premiums in coin or in dollars."""
+        if not here.is_option or pays_in_coin(here) == pays_in_coin(there):
+            return price
+        index = self._index(here)
+        return price * index if pays_in_coin(here) else price / index
+
+    def _index(self, option: Contract) -> float:
+        return float(self.books.marks[self.books.symbols.index(str(option.underlying))])
 
     def _listed(self, symbol: str, contract: Contract) -> Counterpart | None:
         return counterpart.find(
@@ -247,14 +371,6 @@ class _Move:
         name, quote = there.symbol, there.contract.quote
         what = f"{symbol} is {name}" if name != symbol else f"{symbol} settles in {quote}"
         self.notes.append(f"{what}: prices in {contract.quote} are taken as prices in {quote}")
-
-    def _on_underlying(self, one: Counterpart, found: Mapping[str, Counterpart]) -> Counterpart:
-        """Let a carried option follow the index by the name that it has there."""
-        carried = one.symbol in self.new_contracts
-        if not carried or one.contract.underlying not in found:
-            return one
-        index = found[str(one.contract.underlying)].symbol
-        return self._carried(one.symbol, replace(one.contract, underlying=index))
 
     # -- tiers ------------------------------------------------------------------------------
 
@@ -295,8 +411,8 @@ class _Move:
 
     # -- positions and marks ----------------------------------------------------------------
 
-    def _positions(self, listed: Mapping[str, Counterpart]) -> list[Position]:
-        made: list[Position] = []
+    def _positions(self, listed: Mapping[str, Counterpart]) -> list[Fields]:
+        made: list[Fields] = []
         legs: dict[str, dict[str, str]] = {}
         for key, row in zip(self.books.keys, self.state.positions, strict=True):
             mode = self.mode or row.margin_mode
@@ -314,14 +430,14 @@ class _Move:
             if margin is not None:
                 margin *= self._rate(str(here.settle), str(there.contract.settle))
             made.append(
-                Position(
-                    there.symbol,
-                    quantity,
-                    row.entry_price,
-                    row.leverage,
-                    margin,
-                    _margin_mode(mode),
-                )
+                {
+                    "symbol": there.symbol,
+                    "quantity": quantity,
+                    "entry_price": self._price_there(row.entry_price, here, there.contract),
+                    "leverage": row.leverage,
+                    "margin": margin,
+                    "margin_mode": _margin_mode(mode),
+                }
             )
         return made
 
@@ -345,7 +461,8 @@ class _Move:
         for symbol, one in listed.items():
             if symbol not in self.state.marks:
                 continue
-            mark = self.state.marks[symbol]
+            here = self.state.venue.contract(symbol)
+            mark = self._price_there(self.state.marks[symbol], here, one.contract)
             if marks.setdefault(one.symbol, mark) != mark:
                 self.notes.append(f"{symbol}: its mark is left out, {one.symbol} has another")
         for symbol, one in listed.items():  # an option needs the mark of its own venue's index
@@ -373,7 +490,11 @@ class _Move:
         if asset in self.books.assets:
             place = self.books.assets.index(asset)
             return float(self.books.book.asset_prices(self.books.marks)[place])
-        return self.state.prices.get(asset, 1.0)
+        if asset in self.state.prices or asset in DOLLARS:
+            return self.state.prices.get(asset, 1.0)
+        marked = zip(self.books.contracts, self.books.marks.tolist(), strict=True)
+        on_it = (mark for one, mark in marked if same_coin(one.base, asset) and not one.is_option)
+        return next(on_it, 1.0)
 
     def _rate(self, here: str, there: str) -> float:
         """How much of one asset stands for one of another."""
@@ -392,9 +513,9 @@ class _Move:
             if same_coin(here, one.contract.base):
                 settles.setdefault(here, []).append(str(one.contract.base))
         return {
-            here: there[0]
+            here: next(one for one in there if alike(here, one))
             for here, there in settles.items()
-            if here not in there and alike(here, there[0])
+            if here not in there and any(alike(here, one) for one in there)
         }
 
     def _collateral(self, held_as: Mapping[str, str]) -> dict[str, float]:

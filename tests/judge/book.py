@@ -78,7 +78,7 @@ class Rules:
     returned: Decimal
     liquidation_fee: Decimal
     slopes: dict[str, Decimal] = field(hash=False)
-    open_interest: dict[str, tuple[Decimal, ...]] = field(hash=False)
+    open_interest: dict[str, dict[str, Decimal]] = field(hash=False)
     loans: dict[str, Bands] = field(hash=False)
     imf: dict[str, Decimal] = field(hash=False)
     options: dict[str, Any] = field(hash=False)
@@ -102,8 +102,7 @@ class Rules:
             liquidation_fee=Decimal(rules["liquidation_fee"]),
             slopes=_decimals(rules.get("size_slopes", {})),
             open_interest={
-                symbol: tuple(Decimal(x) for x in row)
-                for symbol, row in rules.get("open_interest", {}).items()
+                symbol: _decimals(caps) for symbol, caps in rules.get("open_interest", {}).items()
             },
             loans={a: bands_of(rows) for a, rows in rules.get("liability_rates", {}).items()},
             imf=_decimals(rules.get("imf_factors", {})),

@@ -7,7 +7,7 @@ from decimal import Decimal, localcontext
 from functools import wraps
 from typing import Any
 
-DIGITS = 60
+DIGITS = 90
 ZERO = Decimal(0)
 ONE = Decimal(1)
 

@@ -42,10 +42,14 @@ def initial(book: Book, leg: Leg, marks: Marks, *, alone: bool) -> Decimal:
 
 
 def assigned(book: Book, leg: Leg) -> Decimal:
-    """Margin that isolates a position: what is assigned, else initial margin at entry."""
+    """Margin that isolates a position: what is assigned, else initial margin at entry.
+
+    That of an option is at its entry premium, and at the present price of its underlying.
+    """
     if leg.assigned is not None:
         return leg.assigned
-    return initial(book, leg, book.marks, alone=True)
+    marks = {**book.marks, leg.symbol: leg.entry} if leg.is_option else book.marks
+    return initial(book, leg, marks, alone=True)
 
 
 def tiered(book: Book, leg: Leg, bands: Bands, notional: Decimal) -> Decimal:
@@ -63,8 +67,9 @@ def initial_bands(book: Book, leg: Leg) -> Bands:
     """Initial rates, raised straight towards 1 by open interest (dYdX)."""
     if leg.symbol not in book.rules.open_interest:
         return leg.initial_tiers
-    notional, lower, upper = book.rules.open_interest[leg.symbol]
-    share = clamp((notional - lower) / (upper - lower), ZERO, ONE)
+    open_interest = book.rules.open_interest[leg.symbol]
+    lower, upper = open_interest["lower_cap"], open_interest["upper_cap"]
+    share = clamp((open_interest["notional"] - lower) / (upper - lower), ZERO, ONE)
     return tuple((floor, rate + (1 - rate) * share) for floor, rate in leg.initial_tiers)
 
 

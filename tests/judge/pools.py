@@ -120,8 +120,9 @@ def requirement(book: Book, pool: Pool, marks: Marks) -> Decimal:
     else:
         total = positions_maintenance(book, pool, marks)
     if book.rules.loans or book.rules.imf:
-        for asset, net in margin_assets(book, pool, marks).items():
-            total += margins.owed(book, asset, net) * book.asset_price(asset, marks)
+        # what the wallet has borrowed: an unrealised loss lowers the balance and is no loan
+        for asset, amount in pool.wallet.items():
+            total += margins.owed(book, asset, amount) * book.asset_price(asset, marks)
     return total
 
 
@@ -211,8 +212,7 @@ def kinks(book: Book, pool: Pool, path: Path) -> list[Decimal]:
         if leg.is_option:
             points += options.kinks(rules.options, leg, book.marks)
     for asset in margin_assets(book, pool, book.marks):
-        held, loan = book.haircuts.get(asset, ()), rules.loans.get(asset, ())
-        levels = {floor for floor, _ in held} | {-floor for floor, _ in loan}
+        levels = {floor for floor, _ in book.haircuts.get(asset, ())}
         if asset in rules.imf:
             levels.add(ZERO)
         if levels:

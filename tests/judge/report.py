@@ -86,7 +86,8 @@ def report(book: Book, mode: str) -> Figures:
     ratios, downs, ups, positions = [], [], [], {}
     for pool in pools:
         pool_ratio = ratio(requirement(book, pool, marks), margin_balance(book, pool, marks))
-        ratios.append(pool_ratio)
+        if not pool.is_paid_for:  # those are near no liquidation
+            ratios.append(pool_ratio)
         down, up = triggers(book, pool, shock)
         if fallen(book, pool):  # no move is needed
             down = up = ONE

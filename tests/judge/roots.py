@@ -19,7 +19,7 @@ from judge.decimals import ZERO
 
 NOISE = Decimal("1e-38")  # below this share of the largest term, a coefficient is rounding
 FITS = Decimal("1e-22")  # a fit that misses by more has the wrong form
-GRID = ((1, 40), (13, 8))  # doublings away from the present, and steps in each of them
+GRID = ((1, 40), (6, 8), (33, 2))  # doublings away from the present, and steps in each of them
 
 Number = Callable[[Decimal], Decimal]
 Pair = tuple[Decimal | None, Decimal | None]
@@ -108,6 +108,8 @@ def halve(function: Number, left: Decimal, right: Decimal, share: Decimal) -> De
     rising = function(right) > 0
     while right - left > share * right:
         middle = (left + right) / 2
+        if not left < middle < right:
+            break  # no number lies between
         if (function(middle) > 0) == rising:
             right = middle
         else:

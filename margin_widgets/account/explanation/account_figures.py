@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 
 from margin_widgets.account import formatting as fmt
-from margin_widgets.account.explanation import ratio
+from margin_widgets.account.explanation import condition, ratio, scenarios
 from margin_widgets.account.explanation.assumptions import (
     AT_MARKS,
     of_haircuts,
+    of_initial,
     of_margin,
     of_trigger,
 )
 from margin_widgets.account.explanation.explanation import Explanation, Question
-from margin_widgets.account.explanation.pool import Pool
+from margin_widgets.account.explanation.pool import LOANS, Pool
 from margin_widgets.account.explanation.pool_figures import status_line
 from margin_widgets.account.explanation.recipe import Recipe
 from margin_widgets.account.explanation.sheet import LONG_SUM, Derived, Sheet, grouped, in_words
@@ -26,6 +26,7 @@ from margin_widgets.account.explanation.shocks import (
     first_pools,
 )
 from margin_widgets.account.explanation.shown import LABELS, Shown, show_multiple, show_share
+from margin_widgets.account.explanation.terms import let
 from margin_widgets.account.report import MarginReport
 from margin_widgets.engine.book import Floats
 from margin_widgets.engine.options import is_option
@@ -52,8 +53,7 @@ def _explain_status(question: Question) -> Explanation:
     level = report.books.book.trigger_level
     times = "" if level == 1 else f"{level:g} × "
     lines = [f"ok while margin balance {stands} {times}maintenance margin in every pool"]
-    pools = [Pool(report, number) for number in range(len(report.pools))]
-    pools.sort(key=lambda pool: pool.now.balance - level * pool.now.requirement)
+    pools = sorted(_pools(report), key=lambda pool: pool.now.balance - level * pool.now.requirement)
     lines += [status_line(pool) for pool in pools[:LONG_SUM]]
     derived = in_words(*lines, f"= {report.status}")
     return question.answer(None, Shown(report.status), derived, of_trigger(report))
@@ -63,16 +63,11 @@ def _explain_status(question: Question) -> Explanation:
 
 
 def _equity(report: MarginReport, sheet: Sheet) -> str:
-    wallet = sheet.let("W", "wallet balance", report.wallet_balance, report.currency)
-    option = is_option(report.books.book)
-    profits, marked = report.column("unrealized_pnl"), report.ledger.marked
-    profit = float(profits[~option].sum())
-    total = f"{wallet} + {sheet.let('ΣuPnL', 'unrealised PnL', profit, report.currency)}"
-    if option.any():
-        worth = marked.worth * marked.asset_prices[marked.book.position_settle]
-        value = float(worth[option].sum())
-        total += " + " + sheet.let("ΣV", "value of the options", value, report.currency)
-    return total
+    wallet = let(sheet, "W", "wallet balance", report.wallet_balance, report.currency)
+    marked = report.ledger.marked
+    worth = marked.worth * marked.asset_prices[marked.book.position_settle]
+    option = is_option(marked.book)
+    return condition.with_positions(sheet, wallet, worth, option, report.currency).text
 
 
 def _margin_balance(report: MarginReport, sheet: Sheet) -> str:
@@ -173,32 +168,21 @@ def _sum_of_positions(report: MarginReport, sheet: Sheet, *, symbol: str, figure
 def _initial_margin(report: MarginReport, sheet: Sheet) -> str:
     if report.ledger.portfolio is None:
         return _sum_of_positions(report, sheet, symbol="IM", figure="initial_margin")
-    meaning = "initial margin by the venue's factor on the worst loss"
-    return _sum_of_pools(report, sheet, "IM", meaning, lambda pool: pool.figures.initial_margin)
+    return scenarios.initial(_pools(report), sheet)
 
 
 def _maintenance_margin(report: MarginReport, sheet: Sheet) -> str:
     if report.ledger.portfolio is not None:
-        meaning = "portfolio margin, and maintenance margin of what is owed,"
-        return _sum_of_pools(
-            report, sheet, "PM", meaning, lambda pool: pool.figures.maintenance_margin
-        )
+        return scenarios.maintenance(_pools(report), sheet)
     template = _sum_of_positions(report, sheet, symbol="MM", figure="maintenance_margin")
     loans = report.maintenance_margin - float(report.column("maintenance_margin").sum())
     if report.books.book.has_loan_margin and loans:
-        meaning = "maintenance margin of what is owed"
-        template += " + " + sheet.let("B", meaning, loans, report.currency)
+        template += " + " + sheet.let("B", LOANS, loans, report.currency)
     return template
 
 
-def _sum_of_pools(
-    report: MarginReport, sheet: Sheet, symbol: str, meaning: str, figure: Callable[[Pool], float]
-) -> str:
-    terms = [
-        (f"{symbol}({one.name})", f"{meaning} of pool {one.name}", figure(Pool(report, n)))
-        for n, one in enumerate(report.pools)
-    ]
-    return sheet.total(terms, report.currency, "pools")
+def _pools(report: MarginReport) -> list[Pool]:
+    return [Pool(report, number) for number in range(len(report.pools))]
 
 
 def _idle(report: MarginReport, sheet: Sheet) -> str:
@@ -220,16 +204,16 @@ def _worst_loss(report: MarginReport, sheet: Sheet) -> str:
 
 
 def _margin_ratio(report: MarginReport, sheet: Sheet) -> str | Derived:
-    if not report.pools:
+    pools = [Pool(report, int(number)) for number in np.flatnonzero(report.ledger.exposed)]
+    if not pools:
         return "0"
-    for pool in report.pools:
-        if pool.margin_ratio is None:
+    for pool in pools:
+        if pool.figures.margin_ratio is None:
             return in_words(
-                f"pool {pool.name}: margin balance {fmt.amount(pool.margin_balance)}"
+                f"pool {pool.name}: margin balance {fmt.amount(pool.figures.margin_balance)}"
                 f" {report.currency} is not positive, so there is no ratio"
             )
-    ratios = [pool.margin_ratio or 0.0 for pool in report.pools]
-    return Pool(report, ratios.index(max(ratios))).ratio(sheet)
+    return max(pools, key=lambda pool: pool.figures.margin_ratio or 0.0).ratio(sheet)
 
 
 def _effective_leverage(report: MarginReport, sheet: Sheet) -> str | Derived:
@@ -253,7 +237,7 @@ _RECIPES = {
     "initial_margin": Recipe(
         LABELS["initial_margin"],
         _initial_margin,
-        assumes=lambda _: f"{AT_MARKS} Isolated positions at entry price, pooled ones at mark.",
+        assumes=of_initial,
     ),
     "maintenance_margin": Recipe(
         LABELS["maintenance_margin"], _maintenance_margin, assumes=of_margin

@@ -17,11 +17,24 @@ BELOW = (
     " this is where it would be back above."
 )
 _MOST_MARKS = 8
+_BY_STANDARD = "Options by the venue's standard margin: bought ones owe nothing."
 
 
 def of_margin(report: MarginReport) -> str:
     """Of a maintenance margin."""
     return f"{AT_MARKS} {_maintenance_rule(report)}"
+
+
+def of_initial(report: MarginReport) -> str:
+    """Of an initial margin."""
+    if report.ledger.portfolio is not None:
+        return f"{AT_MARKS} {_maintenance_rule(report)}"
+    return f"{AT_MARKS} Isolated positions at entry price, pooled ones at mark."
+
+
+def of_own_margin(leg: Leg) -> str:
+    """Of the maintenance margin of one position."""
+    return f"{AT_MARKS} {_BY_STANDARD}" if leg.option else of_margin(leg.report)
 
 
 def of_trigger(report: MarginReport) -> str:
@@ -37,12 +50,12 @@ def of_haircuts(report: MarginReport) -> str:
         for asset, steps in zip(books.assets, books.book.haircuts.steps, strict=True)
         if steps.any()
     ]
-    if not cut:
-        return f"{AT_MARKS} No haircuts."
-    return (
-        f"{AT_MARKS} Haircut on {', '.join(cut)}:"
-        " wallet and unrealised PnL netted, positive part only."
-    )
+    parts = [AT_MARKS, "No haircuts."]
+    if cut:
+        parts[1] = (
+            f"Haircut on {', '.join(cut)}: wallet and unrealised PnL netted, positive part only."
+        )
+    return " ".join([*parts, *_option_value(report)])
 
 
 def of_price(leg: Leg, *, maintained: bool = True) -> str:
@@ -118,13 +131,34 @@ def _trigger_rule(report: MarginReport) -> str:
     book = report.books.book
     sign = "≤" if book.triggers_at_equality else "<"
     level = "" if book.trigger_level == 1 else f"{book.trigger_level:g} × "
-    return f"Liquidated when margin balance {sign} {level}maintenance margin."
+    rule = f"Liquidated when margin balance {sign} {level}maintenance margin."
+    return " ".join([rule, *_option_value(report)])
+
+
+def _option_value(report: MarginReport) -> list[str]:
+    """Say where options are held whose value is no margin."""
+    options = report.books.book.options
+    if options is None or report.ledger.portfolio or options.margin.value_in_margin_balance:
+        return []
+    held = is_option(report.books.book).any()
+    return ["The value of options is no part of the margin balance."] if held else []
 
 
 def _maintenance_rule(report: MarginReport) -> str:
     venue, book = report.books.state.venue, report.books.book
+    loans = (
+        "Amounts that the wallet owes have a maintenance margin too; unrealised losses have none."
+    )
+    lent = [loans] if book.has_loan_margin else []
     if report.ledger.portfolio is not None:
-        return "Maintenance margin is the worst loss over the scenarios of portfolio margin."
+        scenarios = (
+            "Portfolio margin of each underlying is its worst loss over the scenarios and the"
+            " contingencies, at least the minimum charge."
+        )
+        return " ".join([scenarios, *lent])
+    option = is_option(book)
+    if len(option) and option.all():
+        return " ".join([_BY_STANDARD, *lent])
     fee = "without closing fee"
     if venue.closing_fee:
         where = {
@@ -138,11 +172,9 @@ def _maintenance_rule(report: MarginReport) -> str:
         parts.append(f"The tier is that of the size in {_SIZES[venue.tiers_by]}.")
     if venue.tier_rate == "whole":
         parts.append("Its rate holds for the whole position.")
-    if is_option(book).any():
-        parts.append("Options by the venue's standard margin: bought ones owe nothing.")
-    if book.has_loan_margin:
-        parts.append("What is borrowed has a maintenance margin too.")
-    return " ".join(parts)
+    if option.any():
+        parts.append(_BY_STANDARD)
+    return " ".join([*parts, *lent])
 
 
 _SIZES = {"size": "coins", "contracts": "contracts"}

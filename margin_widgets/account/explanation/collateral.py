@@ -6,7 +6,13 @@ from margin_widgets.account import formatting as fmt
 from margin_widgets.account.explanation.assumptions import of_asset_price
 from margin_widgets.account.explanation.explanation import Explanation, Question
 from margin_widgets.account.explanation.sheet import Sheet
-from margin_widgets.account.explanation.shown import EXACT, Shown, show_amount, show_price
+from margin_widgets.account.explanation.shown import (
+    EXACT,
+    Shown,
+    price_unit,
+    show_amount,
+    show_price,
+)
 from margin_widgets.account.report import MarginReport
 from margin_widgets.engine.valuation import count_as_margin
 
@@ -22,7 +28,7 @@ def explain_mark(question: Question, symbol: int) -> Explanation:
         assumes = "Without a mark the entry price stands for it."
     sheet = Sheet()
     shown = show_price(value, contract, none="")
-    template = sheet.let(name, meaning, value, str(contract.quote))
+    template = sheet.let(name, meaning, value, price_unit(contract))
     derived = sheet.derive(f"mark of {books.symbols[symbol]}", template, shown.text)
     return question.answer(value, shown, derived, assumes)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from margin_widgets.account.explanation.pool import Pool, Stand
+from margin_widgets.account.explanation.pool import LOANS, Pool, Stand
 from margin_widgets.account.explanation.sheet import Derived, Sheet
 from margin_widgets.account.explanation.terms import Term, let
 from margin_widgets.engine.book import Bools, Floats
@@ -33,12 +33,21 @@ def holds(pool: Pool, stand: Stand, sheet: Sheet) -> Term:
 
 
 def _worth(pool: Pool, stand: Stand, added: Floats, sheet: Sheet) -> Term:
-    currency, option = pool.report.currency, is_option(stand.ledger.book)
-    worth = let(sheet, "W", f"collateral of pool {pool.name}", stand.collateral, currency)
-    worth += _sum(sheet, "ΣuPnL", "unrealised PnL", added, ~option, currency)
+    currency = pool.report.currency
+    wallet = let(sheet, "W", f"collateral of pool {pool.name}", stand.collateral, currency)
+    return with_positions(sheet, wallet, added, is_option(stand.ledger.book), currency)
+
+
+def with_positions(sheet: Sheet, wallet: Term, added: Floats, option: Bools, currency: str) -> Term:
+    """Add what positions (N,) add to a wallet: futures their profit, options their value."""
+    if not option.any():
+        return wallet + _sum(sheet, "ΣuPnL", "unrealised PnL", added, ~option, currency)
+    if not option.all():
+        meaning = "unrealised PnL of the futures"
+        wallet += _sum(sheet, "ΣuPnL_fut", meaning, added, ~option, currency)
     if added[option].any():
-        worth += _sum(sheet, "ΣV", "value of the options", added, option, currency)
-    return worth
+        wallet += _sum(sheet, "ΣV", "value of the options", added, option, currency)
+    return wallet
 
 
 def explained(
@@ -71,13 +80,8 @@ def explained(
     first, second = sides(pool, pool.at(factors), sheet, maintained=maintained)
     name = "margin balance = requirement" if maintained else "equity = 0"
     condition = f"{first.text} = {second.text}"
-    return sheet.derive(
-        left,
-        solved + shift,
-        text,
-        f"{name} at {found[0]}: {sheet.named(condition)}",
-        sheet.valued(condition),
-    )
+    sheet.say(f"{name} at {found[0]}: {sheet.named(condition)}", sheet.valued(condition))
+    return sheet.derive(left, solved + shift, text)
 
 
 def _sum(
@@ -89,13 +93,13 @@ def _sum(
 def _requirement(pool: Pool, stand: Stand, sheet: Sheet) -> Term:
     currency = pool.report.currency
     if stand.ledger.portfolio is not None:
-        meaning = "portfolio margin: worst loss over the scenarios, and add-ons"
+        meaning = "portfolio margin: worst loss over the scenarios, and contingencies"
         owed = let(sheet, "PM", meaning, stand.requirement - stand.loans, currency)
     else:
         total = float(stand.maintenance.sum())
         owed = let(sheet, "ΣMM", "maintenance margin of the positions", total, currency)
     if stand.loans:
-        owed += let(sheet, "B", "maintenance margin of what is owed", stand.loans, currency)
+        owed += let(sheet, "B", LOANS, stand.loans, currency)
     if pool.level == 1:
         return owed
     return let(sheet, "λ", "level at which the venue liquidates", pool.level) * owed

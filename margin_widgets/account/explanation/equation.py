@@ -46,13 +46,10 @@ class Equation:
         sheet = Sheet()
         held, required = (self._let(sheet, place) for place in (0, 1))
         condition = f"{self._sum(held)} = {self._sum(required)}"
-        return sheet.derive(
-            left,
-            self._root(held, required, value) + shift,
-            text,
-            f"{self.sides[0]} = {self.sides[1]}: {sheet.named(condition)}",
-            sheet.valued(condition),
+        sheet.say(
+            f"{self.sides[0]} = {self.sides[1]}: {sheet.named(condition)}", sheet.valued(condition)
         )
+        return sheet.derive(left, self._root(held, required, value) + shift, text)
 
     def _let(self, sheet: Sheet, place: int) -> list[str]:
         """Introduce the terms of one side; an empty string for one that is zero."""

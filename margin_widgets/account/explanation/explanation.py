@@ -125,6 +125,8 @@ class Question:
     report: MarginReport
     path: str
     title: str
+    option: bool | None = None
+    """Whether it is of an option; None where it is of no position."""
 
     def answer(
         self,
@@ -144,7 +146,7 @@ class Question:
             symbols=derived.symbols,
             assumes=assumes,
             rules=self.report.rules,
-            sources=sources_of(self.report, self.path.rpartition(".")[2]),
+            sources=sources_of(self.report, self.path.rpartition(".")[2], option=self.option),
             rounding=shown.rounding,
             venue=venue,
         )

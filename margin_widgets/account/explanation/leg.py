@@ -9,6 +9,7 @@ from margin_widgets.account import formatting as fmt
 from margin_widgets.account.explanation import upkeep
 from margin_widgets.account.explanation.pool import Pool
 from margin_widgets.account.explanation.sheet import Sheet, grouped
+from margin_widgets.account.explanation.shown import price_unit
 from margin_widgets.account.explanation.upkeep import Upkeep
 from margin_widgets.account.report import MarginReport, PositionReport
 from margin_widgets.engine.option_margin import OptionMargin, maintenance_rate
@@ -90,7 +91,7 @@ class Leg:
     @property
     def quote(self) -> str:
         """Unit of its prices."""
-        return str(self.contract.quote)
+        return price_unit(self.contract)
 
     @property
     def settle(self) -> str:

@@ -15,6 +15,9 @@ from margin_widgets.engine.options import is_option, moved_marks
 from margin_widgets.engine.ray import Ray, by_symbol
 from margin_widgets.engine.valuation import count_as_margin, loan_margin
 
+LOANS = "maintenance margin of the loans, which are negative amounts in the wallet"
+"""What is charged beside positions; an unrealised loss is no loan."""
+
 
 @dataclass(frozen=True)
 class Pool:
@@ -186,9 +189,9 @@ class Stand:
 
     @property
     def loans(self) -> float:
-        """Maintenance margin of what is borrowed."""
-        marked = self.ledger.marked
-        return float((loan_margin(marked.book, self._net) * marked.asset_prices).sum())
+        """Maintenance margin of what the wallet has borrowed."""
+        marked, wallet = self.ledger.marked, self.ledger.partition.wallet[0]
+        return float((loan_margin(marked.book, wallet) * marked.asset_prices).sum())
 
     @property
     def _net(self) -> Floats:

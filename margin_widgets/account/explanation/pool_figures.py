@@ -5,15 +5,16 @@ from __future__ import annotations
 from functools import partial
 
 from margin_widgets.account import formatting as fmt
-from margin_widgets.account.explanation import condition, ratio
+from margin_widgets.account.explanation import condition, ratio, scenarios
 from margin_widgets.account.explanation.assumptions import (
     AT_MARKS,
     of_haircuts,
+    of_initial,
     of_margin,
     of_trigger,
 )
 from margin_widgets.account.explanation.explanation import Explanation, Question
-from margin_widgets.account.explanation.pool import Pool
+from margin_widgets.account.explanation.pool import LOANS, Pool
 from margin_widgets.account.explanation.recipe import Recipe
 from margin_widgets.account.explanation.sheet import LONG_SUM, Derived, Sheet, in_words
 from margin_widgets.account.explanation.shocks import explain_both_shocks
@@ -84,23 +85,18 @@ def _sum(pool: Pool, sheet: Sheet, *, symbol: str, figure: str) -> str:
 
 
 def _maintenance_margin(pool: Pool, sheet: Sheet) -> str:
-    currency, stand = pool.report.currency, pool.now
     if pool.report.ledger.portfolio is not None:
-        meaning = "portfolio margin: worst loss over the scenarios, and add-ons"
-        template = sheet.let("PM", meaning, stand.requirement - stand.loans, currency)
-    else:
-        template = _sum(pool, sheet, symbol="MM", figure="maintenance_margin")
-    if stand.loans:
-        meaning = "maintenance margin of what is owed"
-        template += " + " + sheet.let("B", meaning, stand.loans, currency)
+        return scenarios.maintenance([pool], sheet)
+    template, loans = _sum(pool, sheet, symbol="MM", figure="maintenance_margin"), pool.now.loans
+    if loans:
+        template += " + " + sheet.let("B", LOANS, loans, pool.report.currency)
     return template
 
 
 def _initial_margin(pool: Pool, sheet: Sheet) -> str:
     if pool.report.ledger.portfolio is None:
         return _sum(pool, sheet, symbol="IM", figure="initial_margin")
-    meaning = "initial margin of the pool by the venue's factor on its worst loss"
-    return sheet.let("IM", meaning, pool.figures.initial_margin, pool.report.currency)
+    return scenarios.initial([pool], sheet)
 
 
 def _equity(pool: Pool, sheet: Sheet) -> str:
@@ -149,7 +145,7 @@ def _collateral_utilization(pool: Pool, sheet: Sheet) -> str | Derived:
 _RECIPES = {
     "notional": Recipe("NV", partial(_sum, symbol="NV", figure="notional")),
     "unrealized_pnl": Recipe("uPnL", partial(_sum, symbol="uPnL", figure="unrealized_pnl")),
-    "initial_margin": Recipe("IM", _initial_margin),
+    "initial_margin": Recipe("IM", _initial_margin, assumes=lambda pool: of_initial(pool.report)),
     "maintenance_margin": Recipe(
         "MM", _maintenance_margin, assumes=lambda pool: of_margin(pool.report)
     ),

@@ -6,7 +6,12 @@ from functools import partial
 
 from margin_widgets.account import formatting as fmt
 from margin_widgets.account.explanation import ratio, upkeep
-from margin_widgets.account.explanation.assumptions import AT_MARKS, of_margin, of_price, of_trigger
+from margin_widgets.account.explanation.assumptions import (
+    AT_MARKS,
+    of_own_margin,
+    of_price,
+    of_trigger,
+)
 from margin_widgets.account.explanation.collateral import explain_mark
 from margin_widgets.account.explanation.explanation import Explanation, Question
 from margin_widgets.account.explanation.leg import Leg
@@ -26,7 +31,8 @@ def explain_position(report: MarginReport, index: int, figure: str, path: str) -
     one, pool = leg.figures, leg.pool
     if figure == "mark":
         return explain_mark(Question(report, path, f"{one.key}, {LABELS[figure]}"), leg.symbol)
-    question = Question(report, path, f"{one.key}, {report.mode} {LABELS[figure]}")
+    title = f"{one.key}, {report.mode} {LABELS[figure]}"
+    question = Question(report, path, title, option=leg.option)
     if figure in TEXTS:
         return _explain_text(question, leg, figure)
     if figure in _RECIPES and figure != "distance" and getattr(one, figure) is None:
@@ -175,7 +181,7 @@ def _initial_of_option(leg: Leg, sheet: Sheet) -> str:
         entry = leg.price(sheet, at_entry=True)
     if leg.in_coin:
         premium, entry = f"{premium}·{index}", f"{entry}·{index}"
-    strike = sheet.let("K", "strike", float(contract.strike or 0.0), leg.quote)
+    strike = sheet.let("K", "strike", float(contract.strike or 0.0), str(contract.quote))
     out = f"{strike} − {index}" if contract.kind == "call" else f"{index} − {strike}"
     rate = sheet.let("i", "initial margin rate of a short option", rules.initial)
     floor = sheet.let("i_min", "least initial margin rate", rules.initial_floor)
@@ -183,7 +189,9 @@ def _initial_of_option(leg: Leg, sheet: Sheet) -> str:
     charge = f"max({rate}·{index} − max({out}, 0), {floor}·{index}) + {paid}"
     floored = rules.initial_not_below_maintenance
     if floored == "always" or (floored == "puts" and contract.kind == "put"):
-        least = sheet.let("MM", "maintenance margin per coin", leg.option_maintenance, leg.quote)
+        least = sheet.let(
+            "MM", "maintenance margin per coin", leg.option_maintenance, str(contract.quote)
+        )
         charge = f"max({charge}, {least})"
     per_coin = f"/{index}" if leg.in_coin else ""
     return leg.valued(sheet, f"{size}·({charge}){per_coin}")
@@ -216,9 +224,7 @@ _RECIPES = {
     "unrealized_pnl": Recipe("uPnL", _unrealized_pnl),
     "initial_margin": Recipe("IM", _initial_margin),
     "margin": Recipe("M", _margin),
-    "maintenance_margin": Recipe(
-        "MM", _maintenance_margin, assumes=lambda leg: of_margin(leg.report)
-    ),
+    "maintenance_margin": Recipe("MM", _maintenance_margin, assumes=of_own_margin),
     "margin_ratio": Recipe(
         "R",
         _margin_ratio,

@@ -19,8 +19,9 @@ _SYMBOLS = {
 
 
 def of_report(report: MarginReport) -> VenueFormula | None:
-    """Write the ratio of the pool nearest to liquidation; None without any pool."""
-    return _written(report, report.venue_margin_ratio) if report.pools else None
+    """Write the ratio of the pool nearest to liquidation; None without any that can be."""
+    exposed = report.ledger.exposed.any()
+    return _written(report, report.venue_margin_ratio) if exposed else None
 
 
 def of_pool(pool: Pool) -> VenueFormula:
@@ -33,8 +34,9 @@ def of_pool(pool: Pool) -> VenueFormula:
         "initial margin": figures.initial_margin,
         "wallet balance": stand.collateral,
     }
-    venue = pool.report.books.state.venue
-    return _written(pool.report, read(venue.margin_ratio, pool.name, amounts))
+    books = pool.report.books
+    equal, ratio = books.book.triggers_at_equality, books.state.venue.margin_ratio
+    return _written(pool.report, read(ratio, pool.name, amounts, at_equality=equal))
 
 
 def _written(report: MarginReport, reading: RatioReading) -> VenueFormula:

@@ -31,6 +31,11 @@ class Sheet:
     def __init__(self) -> None:
         self._values: list[float] = []
         self._symbols: list[tuple[str, str, str]] = []
+        self._said: list[str] = []
+
+    def say(self, *lines: str) -> None:
+        """Put lines in front of the formula."""
+        self._said += lines
 
     def let(self, name: str, meaning: str, value: float, unit: str = "") -> str:
         """Introduce a symbol."""
@@ -60,10 +65,15 @@ class Sheet:
 
         return "".join(self._fill(template, shown))
 
-    def derive(self, left: str, template: str, text: str, *before: str) -> Derived:
+    @property
+    def symbols(self) -> tuple[tuple[str, str, str], ...]:
+        """What was introduced: name, meaning and value, each once."""
+        return tuple(dict.fromkeys(self._symbols))
+
+    def derive(self, left: str, template: str, text: str) -> Derived:
         """Close with the formula of `left`, the same with values, and the result."""
         lines = (f"{left} = {self.named(template)}", f"= {self.valued(template)}", f"= {text}")
-        return Derived((*before, *lines), tuple(self._symbols))
+        return Derived((*self._said, *lines), self.symbols)
 
     def _fill(self, template: str, show: Callable[[int, str], str]) -> Iterable[str]:
         before = ""

@@ -66,8 +66,9 @@ def _no_shock(report: MarginReport, pool: Pool | None) -> Derived:
 
 
 def _no_move_needed(pool: Pool, text: str) -> Derived:
-    words = f"pool {pool.name} is below maintenance at the present marks: no move is needed"
-    return Sheet().derive("x", "0", text, words)
+    sheet = Sheet()
+    sheet.say(f"pool {pool.name} is below maintenance at the present marks: no move is needed")
+    return sheet.derive("x", "0", text)
 
 
 def _derive(pool: Pool, value: float, text: str) -> Derived:

@@ -62,6 +62,11 @@ def show_share(value: float | None, *, none: str, sign: bool = False) -> Shown:
     return Shown(text, f"{EXACT}; shown to 0.01 %")
 
 
+def price_unit(contract: Contract) -> str:
+    """What prices of a contract are in: the quote currency, or the coin an option pays in."""
+    return str(contract.settle if contract.is_option else contract.quote)
+
+
 def show_price(value: float | None, contract: Contract, *, none: str) -> Shown:
     """Show a price of a contract."""
     if value is None:
@@ -69,6 +74,6 @@ def show_price(value: float | None, contract: Contract, *, none: str) -> Shown:
     decimals = fmt.price_decimals(value, contract.tick)
     tick = f", the decimals of the tick {fmt.plain(contract.tick)}" if contract.tick else ""
     return Shown(
-        f"{fmt.price(value, contract.tick)} {contract.quote}",
+        f"{fmt.price(value, contract.tick)} {price_unit(contract)}",
         f"{EXACT}; shown to the nearest {10.0**-decimals:.{decimals}f}{tick}",
     )

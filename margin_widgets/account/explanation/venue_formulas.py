@@ -68,7 +68,6 @@ class Case:
     leg: Leg
     price: float
     sheet: Sheet = field(default_factory=Sheet)
-    before: list[str] = field(default_factory=list)
     known: dict[str, Term] = field(default_factory=dict)
 
     @property
@@ -121,7 +120,7 @@ class Case:
             written, valued = self.sheet.named(term.text), self.sheet.valued(term.text)
             shown = fmt.plain(term.value)
             same = "" if shown == valued else f" = {shown}"
-            self.before.append(f"{name} = {written} = {valued}{same}")
+            self.sheet.say(f"{name} = {written} = {valued}{same}")
         return self.let(name, meaning, term.value, unit)
 
     def in_settlement(self, amount: float) -> float:
@@ -297,7 +296,7 @@ class Formula:
             return _condition(case, self.id, title, note)
         right = self.write(case)
         text = show_price(right.value, case.leg.contract, none="none").text
-        derived = case.sheet.derive(self.left, right.text, text, *case.before)
+        derived = case.sheet.derive(self.left, right.text, text)
         return VenueFormula(self.id, title, derived.lines, derived.symbols, right.value, note)
 
 
@@ -354,8 +353,7 @@ def _condition(case: Case, name: str, title: str, note: str) -> VenueFormula:
         f"at {at}: {case.sheet.valued(both)}",
         f"{fmt.amount(held.value)} = {fmt.amount(required.value)} {case.leg.report.currency}",
     )
-    symbols = case.sheet.derive("", "", "").symbols
-    return VenueFormula(name, title, lines, symbols, None, note)
+    return VenueFormula(name, title, lines, case.sheet.symbols, None, note)
 
 
 # -- the formulas -------------------------------------------------------------------------------
@@ -544,7 +542,7 @@ def _deribit(case: Case) -> Term:
 def _state(case: Case, left: Term, right: Term) -> None:
     """Put the condition on lines of its own."""
     both = f"{left.text} = {right.text}"
-    case.before += [f"equity = MM: {case.sheet.named(both)}", case.sheet.valued(both)]
+    case.sheet.say(f"equity = MM: {case.sheet.named(both)}", case.sheet.valued(both))
 
 
 def _drift(case: Case) -> Term:
