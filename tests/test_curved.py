@@ -248,6 +248,7 @@ def test_far_prices_are_found() -> None:
         ("deribit", "BTC_USDC-25DEC26-110000-C", "BTC_USDC-PERPETUAL", "USDC", 1.0),
         ("okx", "BTC-USD-261225-100000-P", "BTC-USD-SWAP", "BTC", 0.01),
         ("bybit-unified", "BTC-25DEC26-100000-C-USDT", "BTCUSDT", "USDT", 1.0),
+        ("bybit-unified", "BTC-25DEC26-100000-C", "BTCUSDT", "USDT", 1.0),
         ("deribit", "btc-25dec26-110000-c", "BTC-PERPETUAL", "BTC", 1.0),
     ],
 )

@@ -217,7 +217,7 @@ def test_kinds() -> None:
     assert "no margin rule for single options" in refused(account, rules())["C"]
     swaps = {"contracts": SWAPS, "tiers": dict.fromkeys(SWAPS, 0.005)}
     moved = account.under(rules(**swaps, option_margin=OptionMargin(maintenance=0.1)))
-    name = "BTC-25DEC26-100000-C-USDT"
+    name = "BTC-25DEC26-100000-C"
     assert moved.positions.keys() == [name] and moved.notes == ()
     assert moved.venue.contract(name).underlying == "BTC-USDT-SWAP"
     assert moved.marks == {name: 3_000, "BTC-USDT-SWAP": 1e5}
@@ -459,7 +459,10 @@ def test_options_are_on_the_underlying_that_they_have_there() -> None:
         assert moved.cross.equity == pytest.approx(account.cross.equity)
         assert moved.cross.unrealized_pnl == pytest.approx(account.cross.unrealized_pnl)
         back = moved.under("deribit")
-        assert back.positions[0].symbol == CALL and back.marks[CALL] == pytest.approx(0.06)
+        # what pays in dollars there stays in dollars
+        paid = {"okx": CALL, "bybit-unified": "BTC_USDC-25DEC26-110000-C"}[venue]
+        assert back.positions[0].symbol == paid
+        assert back.cross.equity == pytest.approx(account.cross.equity)
 
 
 def test_premiums_in_coin_become_premiums_in_dollars() -> None:
@@ -485,7 +488,7 @@ def test_premiums_in_dollars_become_premiums_in_coin() -> None:
     account = sold(here, f"{CALL}-USDT", 6_000, marks={"BTCUSDT": 1e5}, collateral={"USDT": 90_000})
     account.positions[0].margin = 30_000
     perpetual = {"P": mw.Contract("inverse", 10, "BTC", "USD", "BTC")}
-    moved = account.under(options_there(contracts=perpetual, tiers={"P": 0.01}))
+    moved = account.under(options_there(contracts=perpetual, tiers={"P": 0.01}, currency="USD"))
     assert moved.positions.keys() == [CALL]
     assert moved.venue.contract(CALL).settle == "BTC"
     assert moved.marks[CALL] == pytest.approx(0.06) and moved.marks["P"] == 1e5

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from functools import lru_cache
 from typing import NamedTuple
 
-from margin_widgets.venues import Contract, RuleSet, Tier
+from margin_widgets.venues import Contract, RuleError, RuleSet, Tier
 from margin_widgets.venues.rules import DOLLARS, TierTable
 
 _SPELLINGS = {"XBT": "BTC"}
 """Other codes of the same coin."""
+_MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 
 
 class Counterpart(NamedTuple):
@@ -59,6 +61,48 @@ def find(
         )
 
     return min(same, key=unlike, default=None)
+
+
+def find_option(rules: RuleSet, symbol: str, contract: Contract) -> Counterpart | None:
+    """The same option there, on the underlying that it has there.
+
+    It is looked for among the listed contracts and by what its symbol, and the usual symbols of
+    such an option, mean under the rules. One that means the same as here comes first, then those
+    that settle as their underlying does, then those that pay in coin or in dollars as here.
+
+    Parameters
+    ----------
+    rules : RuleSet
+    symbol, contract : str, Contract
+        What is looked for.
+    """
+    if rules.contracts.get(symbol) == contract:
+        return Counterpart(symbol, contract)
+    named = []
+    for name in dict.fromkeys([symbol, *rules.contracts, *_option_symbols(contract)]):
+        try:
+            named.append(Counterpart(name, rules.contract(name)))
+        except RuleError:  # an option on a coin on which there is no contract
+            continue
+    same = [one for one in named if _is_option_like(one.contract, contract)]
+
+    def unlike(one: Counterpart) -> tuple[bool, ...]:
+        underlying = str(one.contract.underlying)
+        return (
+            one.contract != contract,
+            one.contract.settle != rules.contract(underlying).settle,
+            pays_in_coin(one.contract) != pays_in_coin(contract),
+            one.contract.settle != contract.settle,
+            one.symbol != symbol,
+            ("_" in one.symbol) != ("_" in underlying),
+        )
+
+    return min(same, key=unlike, default=None)
+
+
+def pays_in_coin(contract: Contract) -> bool:
+    """Whether a contract settles in its base."""
+    return contract.settle == contract.base
 
 
 def lists(rules: RuleSet, contract: Contract) -> bool:
@@ -110,11 +154,33 @@ def _coins(measure: str, contract: Contract) -> float | None:
     return contract.multiplier if contract.kind == "linear" else None
 
 
+def _is_option_like(there: Contract, here: Contract) -> bool:
+    """Whether two contracts are the same option, whatever they are on and paid in."""
+    same = (there.kind, there.strike, there.expiry) == (here.kind, here.strike, here.expiry)
+    return same and same_coin(there.base, here.base)
+
+
+def _option_symbols(contract: Contract) -> list[str]:
+    """Symbols that venues give such an option: paid in what is usual there, or in dollars."""
+    day = date.fromisoformat(str(contract.expiry))
+    strike = f"{contract.strike:.8f}".rstrip("0").rstrip(".").replace(".", "d")
+    base = _SPELLINGS.get(str(contract.base), contract.base)
+    terms = f"{day.day}{_MONTHS[day.month - 1]}{day:%y}-{strike}-{contract.kind[0].upper()}"
+    plain, paid = f"{base}-{terms}", ("USDT", "USDC")
+    coin = f"{base}-USD-{day:%y%m%d}-{strike}-{contract.kind[0].upper()}"
+    return [
+        plain,
+        coin,
+        *(f"{plain}-{one}" for one in paid),
+        *(f"{base}_{one}-{terms}" for one in paid),
+    ]
+
+
 def _identity(contract: Contract) -> tuple[object, ...]:
     """What two contracts share if one can stand for the other; the quote currency apart."""
     paid_in: object = None
     if contract.is_option:
-        paid_in = "coin" if contract.settle == contract.base else "quote"
+        paid_in = "coin" if pays_in_coin(contract) else "quote"
     elif contract.kind == "quanto":
         paid_in = _SPELLINGS.get(str(contract.settle), contract.settle)
     base = _SPELLINGS.get(str(contract.base), contract.base)

@@ -38,7 +38,7 @@ def option_from_symbol(
     tiers : mapping
         Its keys are symbols that the rule set knows without describing them.
     currency : str
-        What options pay in where neither the symbol nor the underlying says that it is the coin.
+        What options pay in where the symbol does not say; in US dollars they pay in coin.
     multipliers : mapping of base coin to coins per contract
         1 where it is not named.
 
@@ -58,16 +58,15 @@ def option_from_symbol(
     if not found:
         return None
     base = found["base"]
-    dollars = found["paid"] or (found["quote"] if found["quote"] != "USD" else None)
+    in_coin = not found["paid"] and (found["quote"] or currency) == "USD"
+    dollars = None if in_coin else found["paid"] or found["quote"] or currency
     underlying = _underlying(base, dollars, contracts, tiers, currency)
     if underlying is None:
         raise RuleError(
             f"symbol: {symbol!r} is an option on {base}, and the rule set has no contract on it;"
             " add one with rules.replace(contracts=...)"
         )
-    on = contracts.get(underlying)
-    in_coin = not dollars and (found["quote"] == "USD" or (on is not None and on.settle == base))
-    quote = dollars or ("USD" if in_coin else currency)
+    quote = dollars or "USD"
     return Contract(
         kind="call" if found["side"] == "C" else "put",
         multiplier=multipliers.get(base, 1.0),
