@@ -79,7 +79,10 @@ def find_option(rules: RuleSet, symbol: str, contract: Contract) -> Counterpart 
     if rules.contracts.get(symbol) == contract:
         return Counterpart(symbol, contract)
     named = []
+    spells_coin = any("-USD-" in name for name in rules.contracts)  # as BTC-USD-SWAP
     for name in dict.fromkeys([symbol, *rules.contracts, *_option_symbols(contract)]):
+        if "-USD-" in name and not spells_coin:
+            continue
         try:
             named.append(Counterpart(name, rules.contract(name)))
         except RuleError:  # an option on a coin on which there is no contract
