@@ -1,4 +1,4 @@
-"""Measure and print: ``python -m bench.run [imports] [engine] [batch] [browser]``, or all."""
+"""Measure and print: ``python -m bench.run [SECTION ...]``, all sections by default."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def sections() -> dict[str, Callable[[], Iterable[Row]]]:
     """Return what can be measured, by name."""
-    from bench import batch, browser, engine, imports
+    from bench import batch, browser, engine, imports, shock_map
 
     return {
         "imports": imports.rows,
         "engine": engine.rows,
         "batch": batch.rows,
+        "shock_map": shock_map.rows,
         "browser": lambda: browser.rows(str(ROOT)),
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
@@ -214,7 +215,7 @@ def _keep_books(state: AccountState) -> Books:
         haircuts=haircuts(state, assets, wallet),
         loans=loans(rules, assets, wallet),
         options=optioned,
-        units=_units(contracts) if rules.portfolio else None,
+        units=_units(contracts, state.prices) if rules.portfolio else None,
         maintenance_at_entry=rules.maintenance_at == "entry",
         triggers_at_equality=rules.trigger == "<=",
         trigger_level=rules.trigger_level,
@@ -248,7 +249,7 @@ def _at_entry(book: Book, marks: Floats) -> Floats:
     return with_option_initial(replace(marked, price=book.entry), reserved)
 
 
-def _units(contracts: tuple[Contract, ...]) -> RiskUnits:
+def _units(contracts: tuple[Contract, ...], prices: Mapping[str, float]) -> RiskUnits:
     """The contracts by base coin, whose price is the mark of a perpetual on it if there is one."""
     coins = tuple(dict.fromkeys(str(contract.base) for contract in contracts))
     rank = [(one.is_option, bool(one.expiry), place) for place, one in enumerate(contracts)]
@@ -260,6 +261,7 @@ def _units(contracts: tuple[Contract, ...]) -> RiskUnits:
         names=coins,
         of_symbol=np.array([coins.index(str(one.base)) for one in contracts], dtype=np.intp),
         index=np.array(index, dtype=np.intp),
+        quote_price=np.array([prices.get(str(contracts[one].quote), 1.0) for one in index]),
     )
 
 

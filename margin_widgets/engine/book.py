@@ -98,11 +98,14 @@ class RiskUnits:
         Underlying of each symbol.
     index : ndarray of int (U,)
         Symbol whose mark is the price of each underlying.
+    quote_price : ndarray (U,)
+        What a unit of the currency that this price is in is worth, in the valuation currency.
     """
 
     names: tuple[str, ...]
     of_symbol: Ints
     index: Ints
+    quote_price: Floats
 
 
 @dataclass(frozen=True)

@@ -31,21 +31,30 @@ def risk_positions(book: Book, members: Ints) -> RiskPositions:
 def pool_requirement(
     marked: MarkedBook, members: Ints, rules: PortfolioRules
 ) -> PortfolioRequirement:
-    """Portfolio margin of some positions of a book, per underlying, in quote units (..., U)."""
+    """Portfolio margin of some positions per underlying, in the valuation currency (..., U)."""
     book = marked.book
     assert book.units is not None
-    return portfolio.requirement(
+    found = portfolio.requirement(
         rules,
         risk_positions(book, members),
         marked.price[..., members],
         marked.marks[..., book.units.index],
+    )
+    worth = book.units.quote_price
+    return PortfolioRequirement(
+        maintenance=found.maintenance * worth,
+        initial=found.initial * worth,
+        worst=found.worst * worth,
+        scenario=found.scenario,
+        contingencies={name: amount * worth for name, amount in found.contingencies.items()},
+        minimum=found.minimum * worth,
     )
 
 
 def requirements(
     marked: MarkedBook, partition: Partition, rules: PortfolioRules
 ) -> tuple[Floats, Floats]:
-    """Maintenance and initial margin of each pool under portfolio margin (..., P)."""
+    """Maintenance and initial margin of each pool, in the valuation currency (..., P)."""
     pools = len(partition.wallet)
     shape = (*marked.marks.shape[:-1], pools)
     maintenance, initial = np.zeros(shape), np.zeros(shape)
