@@ -172,12 +172,10 @@ def test_options_need_the_day_of_their_marks_and_a_rule() -> None:
 
 def test_options_need_the_mark_of_their_underlying() -> None:
     account = optioned()
-    with (
-        pytest.raises(TraitError, match="marks: no mark of 'BTCUSDT', on which an option"),
-        account.edit(),
-    ):
-        del account.positions["BTCUSDT"]
+    del account.positions["BTCUSDT"]
+    with pytest.raises(TraitError, match="marks: no mark of 'BTCUSDT', on which an option"):
         del account.marks["BTCUSDT"]
+    assert account.marks["BTCUSDT"] == 100_000
 
 
 def test_portfolio_margin_is_the_worst_loss_over_the_grid() -> None:

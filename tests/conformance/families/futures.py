@@ -40,6 +40,7 @@ FORMS: dict[str, Form] = {
     "F-DYDX": Form({"trigger": "<"}, {"dydx": "dydx-v4"}),
 }
 
+
 def solve(case: Case, library: Library) -> Answer:
     """The account of a case, and what its report says."""
     scene, given, remark = scene_of(case, library, FORMS[case.family])
