@@ -61,7 +61,7 @@ test: $(VENV)/.dev chromium
 	@status=0; \
 	$(MAKE) --no-print-directory check || status=1; \
 	echo "== pytest"; \
-	$(PY) -m pytest $(ARGS) || status=1; \
+	$(PY) -m pytest -n auto --dist loadfile $(ARGS) || status=1; \
 	exit $$status
 
 check: $(VENV)/.dev

@@ -19,41 +19,90 @@ if TYPE_CHECKING:
     from margin_widgets import io, presets
     from margin_widgets.account import solve
     from margin_widgets.account.document import DocumentError, load
+    from margin_widgets.account.repair import repairs
+    from margin_widgets.account.rule_stress import Stress
     from margin_widgets.account.under import CannotExpress
     from margin_widgets.account.venue_frame import compare_venues
-    from margin_widgets.widgets import Dashboard, EquityPlot, RatioPlot
+    from margin_widgets.widgets import (
+        CollateralStressPlot,
+        CompareDrawer,
+        ContagionGraph,
+        Dashboard,
+        EquityPlot,
+        FrontierPlot,
+        FundingDriftPlot,
+        LeveragePlot,
+        LossWaterfall,
+        RatioPlot,
+        RepairTable,
+        RuleStress,
+        ShockMap,
+        SolvePanel,
+        TierPlot,
+        VenueTable,
+    )
 
 __version__ = "0.1.0"
 
 # Loaded on first use, so that importing the package does not load Jupyter.
 _LATER = {
     "CannotExpress": "margin_widgets.account.under",
+    "CollateralStressPlot": "margin_widgets.widgets",
+    "CompareDrawer": "margin_widgets.widgets",
+    "ContagionGraph": "margin_widgets.widgets",
     "Dashboard": "margin_widgets.widgets",
     "DocumentError": "margin_widgets.account.document",
     "EquityPlot": "margin_widgets.widgets",
+    "FrontierPlot": "margin_widgets.widgets",
+    "FundingDriftPlot": "margin_widgets.widgets",
+    "LeveragePlot": "margin_widgets.widgets",
+    "LossWaterfall": "margin_widgets.widgets",
     "RatioPlot": "margin_widgets.widgets",
+    "RepairTable": "margin_widgets.widgets",
+    "RuleStress": "margin_widgets.widgets",
+    "ShockMap": "margin_widgets.widgets",
+    "SolvePanel": "margin_widgets.widgets",
+    "Stress": "margin_widgets.account.rule_stress",
+    "TierPlot": "margin_widgets.widgets",
+    "VenueTable": "margin_widgets.widgets",
     "compare_venues": "margin_widgets.account.venue_frame",
-    "load": "margin_widgets.account.document",
     "io": "margin_widgets.io",
+    "load": "margin_widgets.account.document",
     "presets": "margin_widgets.presets",
+    "repairs": "margin_widgets.account.repair",
     "solve": "margin_widgets.account.solve",
 }
 
 __all__ = [
     "Account",
     "CannotExpress",
+    "CollateralStressPlot",
+    "CompareDrawer",
+    "ContagionGraph",
     "Contract",
     "Dashboard",
     "DocumentError",
     "EquityPlot",
+    "FrontierPlot",
+    "FundingDriftPlot",
+    "LeveragePlot",
+    "LossWaterfall",
     "Position",
     "RatioPlot",
+    "RepairTable",
     "RuleError",
     "RuleSet",
+    "RuleStress",
+    "ShockMap",
+    "SolvePanel",
+    "Stress",
+    "TierPlot",
+    "VenueTable",
     "compare_venues",
     "io",
     "load",
     "presets",
+    "repairs",
     "solve",
     "venues",
 ]

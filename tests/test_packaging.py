@@ -23,7 +23,12 @@ STATIC = [
 DATA = [
     path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "margin_widgets").rglob("*.json"))
 ]
-CARRIED = ["margin_widgets/py.typed", *STATIC, *DATA]
+CARRIED = [
+    "margin_widgets/py.typed",
+    "margin_widgets/account/page.css",
+    *STATIC,
+    *DATA,
+]
 
 pytestmark = pytest.mark.slow
 

@@ -49,8 +49,12 @@ export class Disposer {
 export function makeRoot(el: HTMLElement, part: string, disposer: Disposer): HTMLElement {
   const root = document.createElement("div");
   root.className = `margin-widgets mw-part ${part}`;
-  // JupyterLab leaves keys alone below an element that carries this attribute.
+  // JupyterLab leaves keys alone below an element that carries this attribute, but takes those of
+  // commands that it binds to whatever has the focus (arrow keys): that must carry it too.
   root.dataset.lmSuppressShortcuts = "true";
+  disposer.listen(root, "focusin", (event) => {
+    (event.target as HTMLElement).dataset.lmSuppressShortcuts = "true";
+  });
   el.append(root);
   disposer.add(() => root.remove());
   return root;

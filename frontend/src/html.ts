@@ -173,12 +173,26 @@ function render({ model, el }: RenderContext): () => void {
     if (action !== undefined) model.send({ type: "action", action, value: value ?? null });
     else model.send({ type: "explain", path: explain });
   });
+  // What Enter has sent is not sent again when the focus leaves.
+  const sent = new WeakMap<HTMLElement, string>();
   disposer.listen(root, "change", (event) => {
     const target = event.target as HTMLElement;
     if (!target.matches(CONTROL)) return;
     const control = target as HTMLInputElement | HTMLSelectElement;
+    if (sent.get(control) === control.value) return;
+    sent.delete(control);
     const value = control.type === "checkbox" ? (control as HTMLInputElement).checked : control.value;
     model.send({ type: "action", action: control.dataset.action, value });
+  });
+  // Notebooks keep Enter from ending an input, as it does elsewhere.
+  disposer.listen(root, "keydown", (event) => {
+    const target = event.target as HTMLInputElement;
+    if (event.key !== "Enter" || !target.matches("input[data-action]")) return;
+    if (target.type === "checkbox" || target.type === "range") return;
+    event.preventDefault();
+    event.stopPropagation();
+    sent.set(target, target.value);
+    model.send({ type: "action", action: target.dataset.action, value: target.value });
   });
   disposer.listen(root, "keydown", walk);
   disposer.listen(root, "pointerover", (event) => titleIfCut(event.target));

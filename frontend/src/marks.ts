@@ -24,6 +24,8 @@ interface MarkData {
   selected: boolean;
   /** A word or two about the symbol, "no position" for instance. */
   note?: string;
+  /** Accessible name of a row that is no mark price; such a row cannot be selected. */
+  name?: string;
 }
 
 interface MarkError {
@@ -54,7 +56,7 @@ function decimalsOf(step: number): number {
 /** One symbol's controls; keeps what the user is doing apart from what Python says. */
 class MarkRow {
   readonly element = make("div", "mw-mark");
-  private readonly name = make("button", "mw-mark-name");
+  private readonly name: HTMLElement;
   private readonly note = make("span", "mw-mark-note");
   private readonly range = make("input", "mw-range");
   private readonly number = make("input", "mw-number");
@@ -80,16 +82,18 @@ class MarkRow {
   ) {
     this.data = data;
     const { symbol } = data;
+    const spoken = data.name || `${symbol} mark price`;
+    this.name = make(data.name ? "span" : "button", "mw-mark-name");
     this.name.textContent = symbol;
     this.name.title = symbol;
     this.range.type = "range";
     this.range.min = "0";
-    this.range.setAttribute("aria-label", `${symbol} mark price`);
+    this.range.setAttribute("aria-label", spoken);
     this.number.type = "text";
     this.number.inputMode = "decimal";
     this.number.autocomplete = "off";
     this.number.spellcheck = false;
-    this.number.setAttribute("aria-label", `${symbol} mark price, number`);
+    this.number.setAttribute("aria-label", `${spoken}, number`);
     this.message.id = `${id}-error`;
     this.message.setAttribute("role", "alert");
     this.element.dataset.symbol = symbol;
@@ -103,7 +107,9 @@ class MarkRow {
   private listen(): void {
     const { range, number } = this;
     const symbol = this.data.symbol;
-    this.name.addEventListener("click", () => this.model.send({ type: "select", symbol }));
+    if (!this.data.name) {
+      this.name.addEventListener("click", () => this.model.send({ type: "select", symbol }));
+    }
 
     range.addEventListener("pointerdown", () => {
       this.dragging = true;
@@ -178,10 +184,11 @@ class MarkRow {
 
   private format(value: number): string {
     const digits = decimals(this.data.text);
-    return value.toLocaleString("en-US", {
+    const text = value.toLocaleString("en-US", {
       minimumFractionDigits: digits,
       maximumFractionDigits: digits,
     });
+    return text.replace("-", "\u2212");
   }
 
   private preview(): void {
@@ -242,7 +249,7 @@ class MarkRow {
     const news = priceNews || error !== this.error;
     this.data = data;
     this.error = error;
-    if (this.held !== null && priceNews && Math.abs(data.value - this.held) <= 1e-9 * this.held) {
+    if (this.held !== null && priceNews && Math.abs(data.value - this.held) <= 1e-9 * Math.abs(this.held)) {
       this.release();
     }
     this.show(news);
@@ -259,7 +266,7 @@ class MarkRow {
       this.name.title = note ? `${data.symbol}: ${note}` : data.symbol;
       range.setAttribute("aria-description", note);
     }
-    this.name.setAttribute("aria-pressed", String(Boolean(data.selected)));
+    if (!data.name) this.name.setAttribute("aria-pressed", String(Boolean(data.selected)));
     this.element.classList.toggle("mw-selected", Boolean(data.selected));
     if (!this.dragging && !this.commitTimer && this.held === null) {
       const span = data.high - data.low;

@@ -657,6 +657,41 @@ class Account(Strict):
 
         return write(self.state, Path(path))
 
+    def to_python(self, *, name: str = "account") -> str:
+        """Return Python code that builds the same account; it imports margin_widgets only.
+
+        Parameters
+        ----------
+        name : str
+            Of the variable.
+
+        Examples
+        --------
+        >>> scope = {}
+        >>> exec(Account("binance-usdm", {"USDT": 12_000}).to_python(), scope)
+        >>> dict(scope["account"].collateral)
+        {'USDT': 12000.0}
+        """
+        from margin_widgets.account.as_python import as_python
+
+        return as_python(self, name=name)
+
+    def to_html(self, path: str | Path, *, title: str | None = None, lang: str = "en") -> Path:
+        """Write one file that shows the account as it is now, and needs neither kernel nor network.
+
+        Parameters
+        ----------
+        path : str or Path
+            Replaced whole, or left as it was.
+        title : str, optional
+            In place of the account's name.
+        lang : str
+            Language of the title, as an HTML language tag.
+        """
+        from margin_widgets.account.page import write_page
+
+        return write_page(self, path, title=title, lang=lang)
+
     def to_frame(self) -> pd.DataFrame:
         """Positions as a table that `from_frame` reads back."""
         from margin_widgets.account.frames import positions_frame

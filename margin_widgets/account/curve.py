@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -18,6 +18,8 @@ from margin_widgets.engine.sweep import SweepSeries
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from margin_widgets.account.svg import Picture, Theme
 
 
 @dataclass(frozen=True)
@@ -189,6 +191,77 @@ class Curve:
     def __repr__(self) -> str:
         axis = "common move" if self.symbol is None else f"price of {self.symbol}"
         return f"Curve({axis} from {self.low:g} to {self.high:g}, {len(self.x)} points)"
+
+    def to_svg(
+        self,
+        picture: Picture = "equity",
+        *,
+        theme: Theme = "auto",
+        width: int = 720,
+        height: int = 440,
+        title: str | None = None,
+    ) -> str:
+        """Draw the curve as a complete SVG file, with axes, legend and liquidations; no browser.
+
+        Parameters
+        ----------
+        picture : {"equity", "margin_ratio"}
+        theme : {"auto", "light", "dark"}
+            "auto" follows the reader's system and prints light.
+        width, height : int
+            In pixels; words stay the same size.
+        title : str, optional
+            In place of what the curve is called.
+
+        Raises
+        ------
+        ValueError
+            If there is no such picture or theme, or the size is too small.
+
+        Examples
+        --------
+        >>> from margin_widgets import presets
+        >>> presets.ref2().curve("BTCUSDT").to_svg()[:38]
+        '<svg xmlns="http://www.w3.org/2000/svg'
+        """
+        from margin_widgets.account.svg import curve_svg
+
+        return curve_svg(self, picture, theme=theme, width=width, height=height, title=title)
+
+    def to_png(
+        self,
+        picture: Picture = "equity",
+        *,
+        theme: Literal["light", "dark"] = "light",
+        width: int = 720,
+        height: int = 440,
+        title: str | None = None,
+        scale: float = 2.0,
+    ) -> bytes:
+        """Draw the curve as PNG; needs the optional ``margin-widgets[png]``.
+
+        Parameters
+        ----------
+        picture, theme, width, height, title
+            As of `to_svg`; a PNG has one theme.
+        scale : float
+            Pixels of the PNG per pixel of width and height.
+
+        Raises
+        ------
+        ImportError
+            If resvg_py is not installed, saying how to get it.
+        """
+        from margin_widgets.account.png import png
+
+        svg = self.to_svg(picture, theme=theme, width=width, height=height, title=title)
+        return png(svg, scale=scale)
+
+    def describe(self) -> str:
+        """Say what moves, what each mode loses where, what is left, and what is assumed."""
+        from margin_widgets.account.curve_words import describe
+
+        return describe(self)
 
     def to_frame(self) -> pd.DataFrame:
         """One row per x, equity, maintenance and ratio of both modes as columns."""

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from traitlets import TraitError
 
-from margin_widgets import venues as rule_sets
 from margin_widgets.account.books import MODES
-from margin_widgets.account.under import CannotExpress, Tiers, restate
-from margin_widgets.venues import RuleError, RuleSet
+from margin_widgets.account.under import Tiers
+from margin_widgets.account.venue_rows import VenueRow, reasons_text, venue_rows
+from margin_widgets.venues import RuleSet
 from margin_widgets.venues.rules import did_you_mean
 
 if TYPE_CHECKING:
@@ -79,10 +79,9 @@ def compare_venues(
     for mode in wanted:
         if mode not in _MODES:
             raise TraitError(f"modes: {mode!r} is not a margin mode{did_you_mean(mode, _MODES)}")
-    for rules in _rule_sets(account, venues):
-        for mode in wanted:
-            index.append((rules.label, mode))
-            rows.append(_row(account, rules, tiers, mode))
+    for row in venue_rows(account, venues, tiers=tiers, modes=wanted).rows:
+        index.append((row.rules.label, row.mode))
+        rows.append(_row(account, row))
     keys = [f"liquidation_price {key}" for key in account.books.keys]
     columns = ["currency", *FIGURES, "venue_ratio", "venue_ratio_is", *keys]
     frame = pd.DataFrame(rows, columns=[*columns, "cannot_express", "assumed"])
@@ -91,34 +90,20 @@ def compare_venues(
     return frame.astype(dict.fromkeys(numbers, float))
 
 
-def _rule_sets(account: Account, venues: Iterable[str | RuleSet] | None) -> list[RuleSet]:
-    if venues is None:
-        shipped = [rule_sets.get(name) for name in rule_sets.names()]
-        own = account.venue
-        return shipped if own in shipped else [own, *shipped]
-    try:
-        return [one if isinstance(one, RuleSet) else rule_sets.get(one) for one in venues]
-    except RuleError as error:
-        raise TraitError(str(error)) from error
-
-
-def _row(account: Account, rules: RuleSet, tiers: Tiers, mode: str) -> dict[str, Any]:
-    own_modes = mode == "configured"
-    row: dict[str, Any] = {"currency": rules.currency, "venue_ratio_is": rules.margin_ratio_name}
-    try:
-        there = restate(account, rules, tiers=tiers, mode=None if own_modes else mode)
-    except CannotExpress as refused:
-        why = "; ".join(f"{where}: {reason}" for where, reason in refused.reasons)
-        return {**row, "cannot_express": why, "assumed": ""}
-    report = getattr(there, mode)
+def _row(account: Account, row: VenueRow) -> dict[str, Any]:
+    rules, report = row.rules, row.report
+    found: dict[str, Any] = {
+        "currency": rules.currency,
+        "venue_ratio_is": rules.margin_ratio_name,
+        "cannot_express": reasons_text(row),
+        "assumed": "; ".join(row.notes),
+    }
     if report is None:
-        return {**row, "cannot_express": f"account: {rules.name} has no {mode} margin rules"}
+        return found
     prices = zip(account.books.keys, report.positions.values(), strict=True)
     return {
-        **row,
+        **found,
         **{name: getattr(report, name) for name in FIGURES},
         "venue_ratio": report.venue_margin_ratio.value,
         **{f"liquidation_price {key}": one.liquidation_price for key, one in prices},
-        "cannot_express": "",
-        "assumed": "; ".join(there.notes),
     }

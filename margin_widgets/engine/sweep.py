@@ -151,12 +151,24 @@ class SweepSeries:
         return highest
 
     @cached_property
+    def _bankruptcies(self) -> Floats:
+        """Where each pool has no equity on the side of each of its triggers, NaN if none (P, 2)."""
+        nearest = bankruptcy_along(self.track.ray)
+        both = np.stack(self.track.ray.bankruptcies(), axis=1)
+        with np.errstate(invalid="ignore"):
+            below = np.where(both < 1.0, both, np.nan)
+            above = np.where(both > 1.0, both, np.nan)
+        sides = np.stack([np.fmax.reduce(below, axis=1), np.fmin.reduce(above, axis=1)], axis=1)
+        # A pool that has fallen already is closed where it is, whichever side that lies on.
+        return np.where(self.track.fallen[:, None], nearest[:, None], sides)
+
+    @cached_property
     def events(self) -> tuple[LiquidationEvent, ...]:
         """Liquidations within the grid, nearest to the present first."""
         left, fee = self._left
         begin, end = self._span
         trigger = self.track.trigger
-        bankruptcy = bankruptcy_along(self.track.ray)
+        bankruptcy = self._bankruptcies
         closed = [(int(p), int(side)) for p, side in zip(*np.nonzero(self._reached), strict=True)]
         closed.sort(key=lambda at: (abs(trigger[at] - 1.0), at[1], at[0]))
         found: list[LiquidationEvent] = []
@@ -179,7 +191,7 @@ class SweepSeries:
                         pool_equity=float(left[pool, side]),
                         returned=float(self._returned[pool, side]),
                         fee=float(fee[pool, side]),
-                        bankruptcy_u=float(bankruptcy[pool]),
+                        bankruptcy_u=float(bankruptcy[pool, side]),
                     )
                 )
         return tuple(found)

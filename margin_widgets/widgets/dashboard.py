@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from html import escape
+from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ipywidgets import Box, VBox, Widget
@@ -12,6 +14,7 @@ from margin_widgets.account.explanation import explain
 from margin_widgets.account.summary import account_html
 from margin_widgets.account.verdict import conditions, verdict
 from margin_widgets.venues.ratio import RatioConvention
+from margin_widgets.venues.rules import did_you_mean
 from margin_widgets.widgets.cards import ModeCards, UtilizationBars
 from margin_widgets.widgets.collateral_table import CollateralTable
 from margin_widgets.widgets.editing import guarded
@@ -31,8 +34,37 @@ TABS = (
     ("explain", "Explain"),
     ("ratio", "Margin ratio"),
     ("utilization", "Utilisation"),
+    ("solve", "Solve"),
+    ("repair", "Repair"),
+    ("loss", "Loss"),
+    ("leverage", "Leverage"),
+    ("tiers", "Tiers"),
+    ("frontier", "Two marks"),
+    ("shocks", "Shock map"),
+    ("contagion", "Contagion"),
+    ("stress", "Collateral stress"),
+    ("funding", "Funding"),
+    ("rules", "Rule stress"),
+    ("venues", "Venues"),
+    ("compare", "Compare"),
     ("data", "Show data"),
 )
+LATER = {
+    "solve": ("solve_panel", "SolvePanel"),
+    "repair": ("repair_table", "RepairTable"),
+    "loss": ("loss_waterfall", "LossWaterfall"),
+    "leverage": ("leverage_plot", "LeveragePlot"),
+    "tiers": ("tier_plot", "TierPlot"),
+    "frontier": ("frontier_plot", "FrontierPlot"),
+    "shocks": ("shock_map", "ShockMap"),
+    "contagion": ("contagion_graph", "ContagionGraph"),
+    "stress": ("collateral_stress_plot", "CollateralStressPlot"),
+    "funding": ("funding_drift_plot", "FundingDriftPlot"),
+    "rules": ("rule_stress", "RuleStress"),
+    "venues": ("venue_table", "VenueTable"),
+    "compare": ("compare_drawer", "CompareDrawer"),
+}
+"""Module and class of the panels that are made when their tab is opened for the first time."""
 
 
 class Dashboard(Part):
@@ -173,10 +205,33 @@ class Dashboard(Part):
             return
         self._open = name
         self._tabs.html = tabs("Details", TABS, name)
-        self.ratio.active = name == "ratio"
-        self.utilization.active = name == "utilization"
-        self._host.children = (self._panels[name],)
+        opened = self.panel(name)
+        for panel in self._panels.values():
+            if panel.has_trait("active"):
+                panel.set_trait("active", panel is opened)
+        self._host.children = (opened,)
         self._show_panel()
+
+    def panel(self, name: str) -> Widget:
+        """The widget behind a tab, made when it is first asked for.
+
+        Raises
+        ------
+        KeyError
+            If there is no such tab.
+        """
+        if name not in self._panels:
+            if name not in LATER:
+                known = [one for one, _ in TABS]
+                raise KeyError(f"no tab {name!r}{did_you_mean(name, known)}")
+            module, kind = LATER[name]
+            made = getattr(import_module(f"margin_widgets.widgets.{module}"), kind)
+            self._panels[name] = made(self.account, self.selection, active=False)
+        return self._panels[name]
+
+    def to_html(self, path: str | Path, *, title: str | None = None, lang: str = "en") -> Path:
+        """Write one file that shows the present state in full; see `Account.to_html`."""
+        return self.account.to_html(path, title=title, lang=lang)
 
     def _preview(self, marks: dict[str, float]) -> None:
         """Show the curves as they will be while a mark is dragged."""

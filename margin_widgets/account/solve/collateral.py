@@ -1,4 +1,4 @@
-"""The way back: the collateral that puts a liquidation where it is wanted."""
+"""The collateral that puts a liquidation where it is wanted, as one number."""
 
 from __future__ import annotations
 
@@ -44,8 +44,14 @@ def margin_for_liquidation(account: Account, key: str, price: float) -> float:
     symbol = account.positions[position].symbol
     partition = books.partitions["isolated"]
     asset = int(books.book.position_settle[position])
-    margin = wallet_at_trigger(
-        books.book, partition, _moved(account, symbol, price), int(partition.pool[position]), asset
+    margin = float(
+        wallet_at_trigger(
+            books.book,
+            partition,
+            _moved(account, symbol, price),
+            int(partition.pool[position]),
+            asset,
+        )
     )
     if margin < 0:
         raise ValueError(

@@ -1,0 +1,193 @@
+"""Contagion graph: who backs whom, and who drains whom, in both modes side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from margin_widgets.account import formatting as fmt
+from margin_widgets.account.contagion import (
+    Contagion,
+    Link,
+    ModeGraph,
+    Node,
+    box,
+    contagion,
+    ends_of,
+    height_of,
+    lines_of,
+    width_of,
+)
+from margin_widgets.widgets.markup import MODE_TITLES
+from margin_widgets.widgets.move_picture import DEFAULT_SHOCK, MovePicture, data_table, set_html
+from margin_widgets.widgets.selection import Selection
+
+if TYPE_CHECKING:
+    from margin_widgets.account import Account
+
+HEADS = ("Collateral", "Pools", "Positions")
+KINDS = {"asset": "collateral", "pool": "pool", "position": "position"}
+
+
+class ContagionGraph(MovePicture):
+    """Collateral, pools and positions in fixed columns, and what moves between them in a move.
+
+    In cross one pool stands behind everything; isolated positions have one each. What is closed
+    carries a cross, and what it gave is cut. A click or Enter on a position selects it; on a pool
+    or an asset it explains the figure.
+
+    Parameters
+    ----------
+    account : Account
+    selection : Selection, optional
+        Shared with other widgets; ``selection.view`` is what moves.
+    shock : float
+        Relative move to start with.
+    marks : mapping of symbol to price, optional
+        Marks at the end of the move in place of a shock.
+    active : bool
+        Whether it follows edits.
+
+    Attributes
+    ----------
+    graphs : Contagion or None
+        What is drawn, None without positions.
+
+    Examples
+    --------
+    >>> import margin_widgets as mw
+    >>> plot = ContagionGraph(mw.presets.ref2(), shock=-0.12)
+    >>> [node.dead for node in plot.graphs.isolated.column("position")]
+    [True, True]
+    >>> plot.close()
+    """
+
+    def __init__(
+        self,
+        account: Account,
+        selection: Selection | None = None,
+        *,
+        shock: float = DEFAULT_SHOCK,
+        marks: Mapping[str, float] | None = None,
+        active: bool = True,
+    ) -> None:
+        self.graphs: Contagion | None = None
+        super().__init__(
+            account,
+            selection,
+            "contagion",
+            "Contagion graph",
+            shock=shock,
+            marks=marks,
+            active=active,
+        )
+
+    def _show(self, shock: float | None = None) -> None:
+        if not len(self.account.positions):
+            self.graphs = None
+        super()._show(shock)
+
+    def _draw(self, move: dict[str, Any]) -> None:
+        self.graphs = contagion(self.account, **move)
+        set_html(self.picture, picture(self.graphs, self.selection.key))
+        head, rows = self.graphs.table()
+        set_html(self._data_box, data_table(head, rows, words=5))
+        self._words(self.graphs.text)
+
+    def _receive(self, message: dict[str, Any]) -> None:
+        if message.get("type") == "action" and message["action"] == "select":
+            self.selection.key = str(message["value"])
+            return
+        super()._receive(message)
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        bundle = super()._repr_mimebundle_(**kwargs)
+        if isinstance(bundle, dict):
+            told = f"<p>{escape(self.caption)}</p>"
+            bundle["text/html"] = told if self.graphs is None else self.graphs._repr_html_()
+            bundle["text/plain"] = f"Contagion graph of {self.account!r}: {self.caption}"
+        return bundle
+
+
+def picture(graphs: Contagion, selected: str = "") -> str:
+    """Both modes side by side: lines below, buttons above."""
+    modes = "".join(_mode(graphs, graph, selected) for graph in graphs.graphs)
+    widest = f"{fmt.amount(graphs.widest)} {escape(graphs.currency)}"
+    return (
+        f'<div class="mw-graphs">{modes}</div><p class="mw-caption">Width of a line: the amount, at'
+        f" most {widest}. Grey: collateral backs a pool. Coloured: a position drains its pool (▸)"
+        " or feeds it (◂). ✕ is closed, and what it gave is cut.</p>"
+    )
+
+
+def _mode(graphs: Contagion, graph: ModeGraph, selected: str) -> str:
+    height = height_of(graph)
+    lines = "".join(_line(graphs, graph, link) for link in graph.links)
+    heads = "".join(f"<span>{head}</span>" for head in HEADS)
+    nodes = "".join(
+        _node(graph, node, selected)
+        for kind in ("asset", "pool", "position")
+        for node in graph.column(kind)
+    )
+    title = MODE_TITLES[graph.mode]
+    return (
+        f'<section class="mw-{graph.mode}" aria-label="{title}"><h3 class="mw-graph-title">'
+        f'<span class="mw-dot"></span>{title}</h3><div class="mw-graph-heads">{heads}</div>'
+        f'<div class="mw-graph" style="height:{height:.0f}px">'
+        f'<svg aria-hidden="true" width="100%" height="{height:.0f}">{lines}</svg>{nodes}'
+        "</div></section>"
+    )
+
+
+def _line(graphs: Contagion, graph: ModeGraph, link: Link) -> str:
+    x1, y1, x2, y2 = ends_of(graph, link)
+    name = f"mw-{link.kind}{' mw-cut' if link.cut else ''}"
+    width = 1.5 if link.cut else width_of(graphs, link)
+    drawn = (
+        f'<line class="{name}" x1="{100 * x1:.2f}%" y1="{y1:.1f}" x2="{100 * x2:.2f}%"'
+        f' y2="{y2:.1f}" stroke-width="{width:.1f}"/>'
+    )
+    if link.cut:
+        x, y, sign, anchor = (x1 + x2) / 2, (y1 + y2) / 2, "✕", "middle"
+    elif link.kind == "feeds":
+        x, y, sign, anchor = x1, y1, "◂", "start"
+    else:
+        x, y, sign, anchor = x2, y2, "▸", "end"
+    return drawn + (
+        f'<text class="{name}" x="{100 * x:.2f}%" y="{y + 4:.1f}" text-anchor="{anchor}">'
+        f"{sign}</text>"
+    )
+
+
+def _node(graph: ModeGraph, node: Node, selected: str) -> str:
+    left, right, top, bottom = box(node)
+    label, amount, fate = lines_of(node)
+    chosen = node.kind == "position" and node.key != "" and node.key == selected
+    names = ["mw-node", *(["mw-dead"] if node.dead else []), *(["mw-chosen"] if chosen else [])]
+    place = (
+        f'class="{" ".join(names)}" style="left:{100 * left:.2f}%;'
+        f'width:{100 * (right - left):.2f}%;top:{top:.1f}px;height:{bottom - top:.1f}px"'
+    )
+    told = f", {node.fate}" if node.fate else ""
+    why = ", sound if isolated" if node.dragged else ""
+    said = escape(f"{graph.mode}, {KINDS[node.kind]} {label}: {amount}{told}{why}")
+    mark = '<i class="mw-closed" aria-hidden="true">✕ </i>' if node.dead else ""
+    inside = (
+        f"<b>{mark}{escape(label)}</b><span>{escape(amount)}</span>"
+        f'<span class="mw-fate">{escape(fate)}</span>'
+    )
+    key = escape(f"{graph.mode}-{node.id}")
+    if node.kind == "position" and node.key:
+        does = (
+            f'data-action="select" data-value="{escape(node.key)}"'
+            f' aria-pressed="{str(chosen).lower()}"'
+        )
+    elif node.path:
+        does = f'data-explain="{escape(node.path)}"'
+    else:
+        return f'<div {place} title="{said}">{inside}</div>'
+    return (
+        f'<button {place} {does} data-key="{key}" aria-label="{said}" title="{said}">'
+        f"{inside}</button>"
+    )

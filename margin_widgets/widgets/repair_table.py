@@ -1,0 +1,386 @@
+"""What moves the account away from liquidation, as a table to sort, look at, apply and undo."""
+
+from __future__ import annotations
+
+import math
+from html import escape
+from typing import Any
+
+from traitlets import Bool, Enum, Float, Instance, Unicode, observe
+
+from margin_widgets.account import Account
+from margin_widgets.account import formatting as fmt
+from margin_widgets.account.checks import number
+from margin_widgets.account.repair import Repair, Repairs, default_amount, repairs
+from margin_widgets.widgets.editing import REFUSALS, guarded, reason
+from margin_widgets.widgets.frontend import Styled
+from margin_widgets.widgets.lifetime import Part
+from margin_widgets.widgets.markup import button
+from margin_widgets.widgets.parsing import parse_number
+from margin_widgets.widgets.selection import Selection
+from margin_widgets.widgets.solve_panel import APART
+
+COLUMNS = {
+    "action": "Action",
+    "distance": "First liquidation",
+    "own": "Its own pool",
+    "added": "Adds",
+    "fee": "Fee",
+    "loss": "Loss realised",
+    "cost": "Cost",
+}
+SORTS = ("rank", *COLUMNS)
+FEW = 12
+"""Rows that are listed until all are asked for."""
+
+
+class RepairTable(Part):
+    """Actions ranked by the new distance to liquidation and by cost, as the account really stands.
+
+    Parameters
+    ----------
+    account : Account
+    selection : Selection, optional
+        Shared with other widgets: ``selection.view`` says along which price distances are measured.
+
+    Attributes
+    ----------
+    amount : float
+        What adding collateral or margin adds, in the account's currency; 0 for a tenth of the
+        wallet.
+    sort : str
+        Column the rows are sorted by; "rank" for the ranking itself.
+    descending : bool
+    found : Repairs or None
+        What can be done; None while there is an error or no position.
+    preview : Account or None
+        A copy of the account with the action that is looked at; for plots to draw.
+    previewed : str
+        What is looked at, in words; empty if nothing is.
+    error : str
+    active : bool
+        While False (in a hidden tab) the table does not follow edits; set True it catches up.
+
+    Examples
+    --------
+    >>> import margin_widgets as mw
+    >>> from margin_widgets.widgets.repair_table import RepairTable
+    >>> table = RepairTable(mw.presets.ref2())
+    >>> [one.title for one in table.rows][:2]
+    ['Close ETHUSDT', 'Halve ETHUSDT']
+    >>> table.close()
+    """
+
+    amount = Float(0.0, help="what adding adds; 0 for a tenth of the wallet")
+    sort = Enum(SORTS, default_value="rank", help="column the rows are sorted by")
+    descending = Bool(False, help="whether the largest comes first")
+    found = Instance(Repairs, allow_none=True, help="what can be done")
+    preview = Instance(Account, allow_none=True, help="the account with what is looked at")
+    previewed = Unicode("", help="what is looked at, in words")
+    error = Unicode("", help="what went wrong")
+    active = Bool(True, help="whether the table follows edits; it catches up when set")
+
+    def __init__(
+        self, account: Account, selection: Selection | None = None, *, active: bool = True
+    ) -> None:
+        self.account = account
+        self.selection = selection or Selection()
+        self._looked = ""  # id of the repair that is previewed
+        self._typed: str | None = None
+        self._all = False
+        self._ready = False
+        self._controls = Styled(label="Repair")
+        self._status = Styled(label="Repair in words", live=True)
+        self._table = Styled(label="Actions by distance to liquidation and cost")
+        super().__init__([self._controls, self._status, self._table])
+        self.add_class("mw-panel")
+        self.add_class("mw-repair-table")
+        self.active = active
+        for one in (self._controls, self._status, self._table):
+            one.on_msg(guarded(self._receive, self._tell))
+        self.follow(account, self.update, "revision")
+        self.follow(self.selection, self.update, "view")
+        self._ready = True
+        self.update()
+
+    @property
+    def symbol(self) -> str | None:
+        """The symbol along whose price distances are measured; None for a common move."""
+        view = self.selection.view
+        return view if view in self.account.books.symbols else None
+
+    @property
+    def rows(self) -> list[Repair]:
+        """The actions as they are sorted."""
+        if self.found is None:
+            return []
+        ranked = list(self.found)
+        if self.sort == "rank":
+            return ranked[::-1] if self.descending else ranked
+        return sorted(ranked, key=lambda one: _sort_key(one, self.sort), reverse=self.descending)
+
+    # -- out ----------------------------------------------------------------------------------
+
+    def update(self, change: Any = None) -> None:
+        """Find again what can be done to the account as it is now."""
+        if not self._ready or not self.active:
+            return
+        self._look("")
+        self.error = ""
+        self._typed = None
+        self.found = None
+        if len(self.account.positions):
+            try:
+                self.found = repairs(self.account, self.amount or None, self.symbol)
+            except REFUSALS as error:
+                self.error = reason(error)
+        self._show()
+
+    @observe("amount", "active")
+    def _on_question(self, change: Any) -> None:
+        self.update()
+
+    @observe("sort", "descending")
+    def _on_sort(self, change: Any) -> None:
+        if self._ready:
+            self._show()
+
+    def _show(self) -> None:
+        self._controls.html = self._controls_html()
+        self._status.html = self._status_html()
+        self._table.html = self._table_html()
+
+    def _look(self, which: str) -> None:
+        self._looked = which
+        if not which or self.found is None:
+            self.preview, self.previewed = None, ""
+            return
+        one = self.found[which]
+        self.previewed = one.title
+        self.preview = one.preview()
+
+    # -- in -----------------------------------------------------------------------------------
+
+    def _receive(self, message: dict[str, Any]) -> None:
+        kind = message.get("type")
+        if kind in ("undo", "redo"):
+            getattr(self.account, kind)()
+            return
+        if kind != "action":
+            return
+        action, value = message["action"], str(message.get("value") or "")
+        if action == "sort":
+            self._sort_by(value)
+        elif action == "amount":
+            self._type(value)
+        elif action == "all":
+            self._all = not self._all
+            self._show()
+        elif action == "preview":
+            self._look("" if self._looked == value else value)
+            self._show()
+        elif action == "apply" and self.found is not None:
+            self.found[value].apply()
+        elif action in ("undo", "redo"):
+            getattr(self.account, action)()
+
+    def _sort_by(self, column: str) -> None:
+        """The far and the cheap come first; once more turns the order round."""
+        if column not in SORTS:
+            raise ValueError(f"sort: no column {column!r}")
+        with self.hold_trait_notifications():
+            if self.sort == column:
+                self.descending = not self.descending
+            else:
+                self.sort, self.descending = column, column in ("distance", "own")
+
+    def _type(self, text: str) -> None:
+        try:
+            amount = number("amount to add", parse_number("amount to add", text), above=0.0)
+        except REFUSALS as error:
+            self._typed, self.error = text, reason(error)
+            self._controls.html = self._controls_html()
+            self._status.html = self._status_html()
+            return
+        self._typed, self.error = None, ""
+        if amount == self.amount:
+            self.update()
+        else:
+            self.amount = amount
+
+    def _tell(self, message: str) -> None:
+        self.error = message
+        self._status.html = self._status_html()
+
+    # -- HTML ---------------------------------------------------------------------------------
+
+    def _controls_html(self) -> str:
+        account = self.account
+        amount = self.amount or default_amount(account)
+        typed = fmt.plain(amount) if self._typed is None else self._typed
+        wrong = "" if self._typed is None else ' aria-invalid="true"'
+        along = "a common move of all marks" if self.symbol is None else f"{self.symbol} alone"
+        undo = button("Undo", "undo", enabled=account.can_undo, title="Ctrl+Z")
+        return (
+            '<h3 class="mw-heading">Repair</h3><div class="mw-row">'
+            '<label class="mw-row"><span class="mw-caption">Amount to add</span>'
+            f'<input data-action="amount" data-key="amount" value="{escape(typed)}"{wrong}'
+            ' inputmode="decimal" autocomplete="off" spellcheck="false"'
+            f' class="mw-field" style="width:11ch"> {escape(account.currency)}</label>'
+            f'<span class="mw-caption">distances along {escape(along)}</span>'
+            f'<span class="mw-spacer"></span>{undo}</div>'
+        )
+
+    def _status_html(self) -> str:
+        if self.error:
+            return f'<p class="mw-error" style="{APART}">{escape(self.error)}</p>'
+        if self.found is None:
+            return '<p class="mw-empty">No positions: there is nothing to repair.</p>'
+        told = self.found[self._looked].text if self._looked else self.found.text
+        opening = "Previewed: " if self._looked else ""
+        return f'<p class="mw-verdict" style="{APART}">{opening}{escape(told)}</p>'
+
+    def _table_html(self) -> str:
+        if self.found is None:
+            return ""
+        rows, heads = self.rows, [self._head(name) for name in COLUMNS]
+        shown = rows if self._all else rows[:FEW]
+        body = "".join(self._row(one, place) for place, one in enumerate(shown))
+        notes = []
+        if len(rows) > FEW:
+            word = "Show fewer" if self._all else f"Show all {len(rows)}"
+            notes.append(f'<div class="mw-row">{button(word, "all")}</div>')
+        if self.found.hidden:
+            notes.append(
+                f'<p class="mw-note-line">{self.found.hidden} positions farther from liquidation'
+                " are not listed.</p>"
+            )
+        if self.found.refused:
+            items = "".join(
+                f"<li>{escape(title)}: {escape(why)}</li>" for title, why in self.found.refused
+            )
+            notes.append(
+                '<details data-key="refused"><summary class="mw-caption">'
+                f"{len(self.found.refused)} not possible</summary><ul>{items}</ul></details>"
+            )
+        notes.append(
+            '<p class="mw-caption">Cost is fresh collateral, taker fee and loss made final, in'
+            f" {escape(self.account.currency)}. Trades are taken at the mark; their effect on the"
+            " price is not modelled. In cross the leverage setting moves no liquidation.</p>"
+        )
+        return (
+            f'<div style="overflow-x:auto;{APART}"><table class="mw-data"><thead><tr>'
+            f'{heads[0]}<th><span class="mw-sr">Preview and apply</span></th>'
+            f"{''.join(heads[1:])}</tr></thead>"
+            f"<tbody>{body}</tbody></table></div>{''.join(notes)}"
+        )
+
+    def _head(self, name: str) -> str:
+        order = ""
+        mark = ""
+        if self.sort == name:
+            order = f' aria-sort="{"descending" if self.descending else "ascending"}"'
+            mark = " ↓" if self.descending else " ↑"
+        side = "" if name == "action" else ' class="mw-right"'
+        return (
+            f'<th scope="col"{side}{order}><button class="mw-num" data-action="sort"'
+            f' data-value="{name}" data-key="sort-{name}" title="Sort">{COLUMNS[name]}{mark}'
+            "</button></th>"
+        )
+
+    def _row(self, one: Repair, place: int) -> str:
+        figures = "".join(
+            f'<td class="mw-right">{fmt.amount(amount) if amount else "–"}</td>'
+            for amount in (one.added, one.fee, one.realized_loss, one.cost)
+        )
+        pressed = str(self._looked == one.id).lower()
+        title, which = escape(one.title), escape(one.id)
+        # Keys by place: after an action the focus stays in the table, though the action is gone.
+        return (
+            '<tr><th scope="row" style="min-width:9em;overflow-wrap:normal">'
+            f'{title}</th><td style="white-space:nowrap">'
+            f'<button class="mw-button" data-action="preview"'
+            f' data-value="{which}" data-key="preview-{place}" aria-pressed="{pressed}"'
+            ' style="min-width:6.2em"'
+            f' aria-label="Preview: {title}">Preview</button> '
+            f'<button class="mw-button" data-action="apply" data-value="{which}"'
+            f' data-key="apply-{place}" aria-label="Apply: {title}">Apply</button></td>'
+            f'<td class="mw-right">{escape(_first_text(one))}</td>'
+            f'<td class="mw-right">{escape(_own_text(one))}</td>{figures}</tr>'
+        )
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        bundle = super()._repr_mimebundle_(**kwargs)
+        if isinstance(bundle, dict):
+            bundle["text/html"] = self._static_html()
+            bundle["text/plain"] = self.error or (
+                "\n".join([self.found.text, *(one.text for one in self.found)])
+                if self.found
+                else "No positions: there is nothing to repair."
+            )
+        return bundle
+
+    def _static_html(self) -> str:
+        if self.found is None:
+            told = self.error or "No positions: there is nothing to repair."
+            return f"<p>{escape(told)}</p>"
+        cell = "padding:2px 10px;border:0;white-space:nowrap;text-align:"
+        head = "".join(
+            f'<th style="{cell}{"left" if name == "action" else "right"}">{title}</th>'
+            for name, title in COLUMNS.items()
+        )
+        rows = "".join(
+            f'<tr><th style="{cell}left;font-weight:inherit">{escape(one.title)}</th>'
+            + "".join(
+                f'<td style="{cell}right">{escape(text)}</td>'
+                for text in (
+                    _first_text(one),
+                    _own_text(one),
+                    *(fmt.amount(x) for x in (one.added, one.fee, one.realized_loss, one.cost)),
+                )
+            )
+            + "</tr>"
+            for one in self.rows
+        )
+        return (
+            f"<div><p><b>Repair</b></p><p>{escape(self.found.text)}</p>"
+            '<div style="overflow-x:auto"><table style="border-collapse:collapse;'
+            'font-variant-numeric:tabular-nums;color:inherit;font-size:inherit">'
+            f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div></div>"
+        )
+
+
+# -- pieces -------------------------------------------------------------------------------------
+
+
+def _sort_key(one: Repair, column: str) -> Any:
+    own = math.inf if one.own_after is None else abs(one.own_after)
+    first = math.inf if one.after.first is None else one.after.first
+    keys: dict[str, Any] = {
+        "action": one.title,
+        "distance": round(first, 12),
+        "own": round(own, 12),
+        "added": one.added,
+        "fee": one.fee,
+        "loss": one.realized_loss,
+        "cost": one.cost,
+    }
+    return keys[column]
+
+
+def _first_text(one: Repair) -> str:
+    if one.after.move is None:
+        return "none"
+    where = "now" if one.after.move == 0 else fmt.percent(one.after.move, sign=True)
+    return f"{where} {one.after.pool}"
+
+
+def _own_text(one: Repair) -> str:
+    """How the pool that the action is about fares: before and after."""
+    if one.action == "close":
+        return "closed"
+    before, after = (
+        "none" if move is None else "now" if move == 0 else fmt.percent(move, sign=True)
+        for move in (one.own_before, one.own_after)
+    )
+    return f"{before} → {after}" if before != after else f"{after}"
