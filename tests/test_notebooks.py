@@ -17,13 +17,21 @@ def read(path: Path) -> Any:
     return nbformat.read(path, as_version=4)
 
 
+def run(name: str, folder: Path) -> Any:
+    """Return a notebook as it is after a run from top to bottom."""
+    notebook = read(FOLDER / f"{name}.ipynb")
+    NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(folder)}}).execute()
+    return notebook
+
+
 @pytest.fixture(scope="module")
 def quickstart(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Return the quick start as it is after a run from top to bottom."""
-    notebook = read(FOLDER / "quickstart.ipynb")
-    folder = str(tmp_path_factory.mktemp("quickstart"))
-    NotebookClient(notebook, timeout=120, resources={"metadata": {"path": folder}}).execute()
-    return notebook
+    return run("quickstart", tmp_path_factory.mktemp("quickstart"))
+
+
+@pytest.fixture(scope="module")
+def choosing(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return run("choosing_a_mode", tmp_path_factory.mktemp("choosing"))
 
 
 def text_of(cell: Any) -> str:
@@ -41,7 +49,7 @@ def cell_with(notebook: Any, code: str) -> Any:
 
 
 def test_every_notebook_is_run() -> None:
-    assert [FOLDER / "quickstart.ipynb"] == NOTEBOOKS
+    assert [path.stem for path in NOTEBOOKS] == ["choosing_a_mode", "quickstart"]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
@@ -82,3 +90,47 @@ def test_the_quick_start_tells_the_story_of_the_reference_account(quickstart: An
 
 def test_the_quick_start_reopens_what_it_saved(quickstart: Any) -> None:
     assert text_of(cell_with(quickstart, "mw.load")).strip() == "True"
+
+
+def test_choosing_a_mode_shows_each_picture(choosing: Any) -> None:
+    shown = [
+        cell.source
+        for cell in choosing.cells
+        if cell.cell_type == "code"
+        for output in cell.outputs
+        if "application/vnd.jupyter.widget-view+json" in output.get("data", {})
+    ]
+    for name in (
+        "LeveragePlot",
+        "TierPlot",
+        "FrontierPlot",
+        "ShockMap",
+        "LossWaterfall",
+        "ContagionGraph",
+        "SolvePanel",
+        "RepairTable",
+        "CollateralStressPlot",
+        "FundingDriftPlot",
+        "RuleStress",
+        "VenueTable",
+        "Dashboard",
+    ):
+        assert any(f"mw.{name}(" in source for source in shown), name
+
+
+def test_choosing_a_mode_says_what_leverage_decides(choosing: Any) -> None:
+    printed = text_of(cell_with(choosing, "leverage = 20"))
+    assert "isolated 90,452.26 -> 95,477.39" in printed
+    assert "cross    80,804.02 -> 80,804.02" in printed
+
+
+def test_choosing_a_mode_follows_three_falls(choosing: Any) -> None:
+    printed = text_of(cell_with(choosing, "outcomes"))
+    assert "'-8%': {'isolated': 4400.0, 'cross': 4400.0}" in printed
+    assert "'-12%': {'isolated': 3000.0, 'cross': 1600.0}" in printed
+    assert "'-15%': {'isolated': 3000.0, 'cross': 0.0}" in printed
+
+
+def test_choosing_a_mode_solves_and_repairs(choosing: Any) -> None:
+    assert "Both modes need 21,315.00 USDT" in text_of(cell_with(choosing, "mw.solve.Survive"))
+    assert "Close ETHUSDT" in text_of(cell_with(choosing, "mw.repairs("))
