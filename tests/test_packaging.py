@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -21,7 +22,9 @@ STATIC = [
     for name in ("html.js", "marks.js", "table.js", "table.css", "theme.css", "THIRD-PARTY.txt")
 ]
 DATA = [
-    path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "margin_widgets").rglob("*.json"))
+    path.relative_to(ROOT).as_posix()
+    for path in sorted((ROOT / "margin_widgets").rglob("*.json"))
+    if "labextension" not in path.parts  # goes to where JupyterLab looks for it
 ]
 CARRIED = [
     "margin_widgets/py.typed",
@@ -29,6 +32,8 @@ CARRIED = [
     *STATIC,
     *DATA,
 ]
+
+EXTENSION = "share/jupyter/labextensions/margin-widgets"
 
 pytestmark = pytest.mark.slow
 
@@ -89,6 +94,42 @@ def test_wheel_carries_the_front_end_the_rules_and_the_types(wheel: Path) -> Non
     assert not [name for name in names if "node_modules" in name or "/." in name]
 
 
+def test_wheel_puts_the_extension_where_jupyterlab_looks(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    place = f"margin_widgets-{margin_widgets.__version__}.data/data/{EXTENSION}/"
+    found = {name.removeprefix(place) for name in names if name.startswith(place)}
+    assert {"package.json", "install.json", "schemas/margin-widgets/plugin.json"} <= found
+    assert [name for name in found if name.startswith("static/remoteEntry.")]
+    size = sum(one.file_size for one in zipfile.ZipFile(wheel).infolist() if place in one.filename)
+    assert size < 300_000
+    assert not [name for name in names if name.startswith("margin_widgets/labextension")]
+
+
+def test_jupyterlab_lists_the_extension_of_the_wheel(bare_python: Path) -> None:
+    # JupyterLab itself is read from here: what counts is the prefix that the wheel was put into.
+    code = """
+import json, shutil, sys
+assert shutil.which("node") is None
+sys.path += json.loads(input())
+from jupyterlab.labextensions import main
+sys.argv = ["jupyter labextension", "list"]
+main()
+"""
+    done = subprocess.run(
+        [bare_python, "-c", code],
+        cwd=bare_python.parent,
+        env={"PATH": no_node_path(), "HOME": str(bare_python.parent)},
+        input=json.dumps([path for path in sys.path if path.endswith("site-packages")]),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    plain = re.sub(r"\x1b\[\d*m", "", done.stdout + done.stderr)
+    listed = rf"margin-widgets v{margin_widgets.__version__} enabled OK \(python, margin-widgets\)"
+    assert re.search(listed, plain), plain
+
+
 def test_wheel_states_licence_and_version(wheel: Path) -> None:
     archive = zipfile.ZipFile(wheel)
     (path,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
@@ -98,8 +139,9 @@ def test_wheel_states_licence_and_version(wheel: Path) -> None:
 
 
 def test_front_end_states_the_same_version() -> None:
-    package = json.loads((ROOT / "frontend" / "package.json").read_text())
-    assert package["version"] == margin_widgets.__version__
+    for folder in (ROOT / "frontend", ROOT / "frontend" / "lab"):
+        package = json.loads((folder / "package.json").read_text())
+        assert package["version"] == margin_widgets.__version__
 
 
 def test_sdist_carries_the_built_front_end_and_its_sources(dist: Path) -> None:
@@ -107,6 +149,7 @@ def test_sdist_carries_the_built_front_end_and_its_sources(dist: Path) -> None:
     with tarfile.open(path) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     assert {*CARRIED, "frontend/package.json", "scripts/frontend.py", "LICENSE"} <= names
+    assert {"frontend/lab/package.json", "margin_widgets/labextension/package.json"} <= names
     assert not [name for name in names if "node_modules" in name]
 
 

@@ -1,0 +1,63 @@
+/** The part of Jupyter widgets that is used here: a manager for a kernel, and models in it. */
+
+import type { IRenderMimeRegistry } from "@jupyterlab/rendermime";
+import type { ISessionContext } from "@jupyterlab/apputils";
+import { Signal } from "@lumino/signaling";
+
+export const WIDGET_VIEW = "application/vnd.jupyter.widget-view+json";
+
+export interface WidgetModel {
+  get(name: string): any;
+  set(name: string, value: unknown): void;
+  save_changes(): void;
+  on(event: string, handler: (...args: any[]) => void): void;
+  off(event: string, handler: (...args: any[]) => void): void;
+}
+
+export interface WidgetManager {
+  get_model(id: string): Promise<WidgetModel>;
+}
+
+/** ipywidgets is not installed beside JupyterLab. */
+export class NoWidgets extends Error {}
+
+/**
+ * Make a widget manager for a kernel and connect it to `rendermime`.
+ *
+ * The manager's package offers none directly: it makes one for a document and assigns it to the
+ * renderers that it is given. So it is given a stand-in for a document, as a text document's own
+ * context has no metadata to keep widgets in, and a renderer that hands the manager on.
+ */
+export async function manage(
+  sessionContext: ISessionContext,
+  rendermime: IRenderMimeRegistry,
+): Promise<WidgetManager> {
+  let library;
+  try {
+    library = await import("@jupyter-widgets/jupyterlab-manager");
+  } catch (reason) {
+    throw new NoWidgets(String(reason));
+  }
+  const owner = {};
+  const context = {
+    sessionContext,
+    path: sessionContext.path,
+    urlResolver: rendermime.resolver,
+    saveState: new Signal<object, string>(owner),
+    disposed: sessionContext.disposed,
+    model: {
+      metadata: {},
+      getMetadata: () => undefined,
+      setMetadata: () => undefined,
+      deleteMetadata: () => undefined,
+    },
+  };
+  return new Promise((resolve) => {
+    const receiver = {
+      set manager(manager: WidgetManager) {
+        resolve(manager);
+      },
+    };
+    library.registerWidgetManager(context, rendermime, [receiver][Symbol.iterator]());
+  });
+}

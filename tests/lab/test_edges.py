@@ -1,0 +1,276 @@
+"""The extension at its edges: other windows, other servers, what it asks for, its settings."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import playwright
+import pytest
+from playwright.sync_api import Browser, Locator, expect
+
+import margin_widgets as mw
+from scripts import chromium
+from tests.lab.lab_page import ROOT, ExtensionPage, written
+
+SOURCES = ROOT / "frontend" / "lab" / "src"
+
+
+def test_two_windows_on_one_file_are_in_step(lab: ExtensionPage) -> None:
+    file = written(lab.server, "windows.margin.json")
+    one = lab.dashboard(file.name)
+    other = ExtensionPage(lab.server, lab.page.context.new_page())
+    try:
+        other.open()
+        two = other.dashboard(file.name)
+        assert len(lab.server.sessions()) == 1  # one kernel for both
+        one.edit(0, "leverage", "30")
+        expect(two.cell(0, "leverage")).to_have_text("30×")
+        two.edit(1, "quantity", "6")
+        expect(one.cell(1, "quantity")).to_have_text("6")
+        two.wait_document("quantity", 6, row=1)
+        one.wait_document("quantity", 6, row=1)
+        assert one.document() == two.document()
+        other.page.keyboard.press("Control+s")
+        other.wait_until(lambda: not other.is_dirty(file.name), message="saved")
+        assert mw.load(file).to_dict() == one.document()
+
+        # Closing one window's tab, and its kernel with it, leaves the other what it shows.
+        other.page.evaluate("() => { window.jupyterapp.shell.currentWidget.close(); }")
+        banner = one.root.locator(".mwl-banner")
+        expect(banner).to_contain_text("The kernel has ended", timeout=30_000)
+        banner.locator("button", has_text="Start again").click()
+        one.wait()
+        expect(one.cell(0, "leverage")).to_have_text("30×")
+        assert one.document() == mw.load(file).to_dict()
+    finally:
+        other.close()
+
+
+def test_without_widgets_or_without_a_kernel_the_page_says_so(lab: ExtensionPage) -> None:
+    file = written(lab.server, "bare.margin.json")
+    other = ExtensionPage(lab.server, lab.page.context.new_page())
+    page = other.page
+    try:
+        page.route("**/labextensions/@jupyter-widgets/**", lambda route: route.abort())
+        other.open()
+        tab = other.show(file.name)
+        expect(tab.locator("h2")).to_have_text("JupyterLab cannot show widgets", timeout=30_000)
+        expect(tab.locator(".mwl-code")).to_contain_text("pip install ipywidgets")
+        assert not other.is_dirty(file.name)
+        other.close_all()
+
+        page.unroute_all()
+        none = {"default": "", "kernelspecs": {}}
+        page.route("**/api/kernelspecs*", lambda route: route.fulfill(json=none))
+        other.open()
+        tab = other.show(file.name)
+        expect(tab.locator("h2")).to_have_text("There is no Python kernel", timeout=30_000)
+        tab.locator("button", has_text="Open as JSON").click()
+        expect(page.locator(".jp-FileEditor .cm-content")).to_contain_text("BTCUSDT")
+        assert not lab.server.sessions()
+        other.close_all()
+    finally:
+        other.close()
+
+
+def setting(lab: ExtensionPage, name: str) -> Locator:
+    """A field of the settings editor."""
+    return lab.page.locator(f'[id="jp-SettingsEditor-margin-widgets:plugin_{name}"]')
+
+
+def test_settings_hold_at_once(lab: ExtensionPage) -> None:
+    file = written(lab.server, "settings.margin.json")
+    desk = lab.dashboard(file.name)
+    expect(desk.cell(0, "entry_price")).to_have_text("100,000")
+    lab.command("settingeditor:open", query="Margin accounts")
+    try:
+        setting(lab, "numbers").select_option(label="1’234.56")
+        setting(lab, "ratio").select_option(label="falling")
+        setting(lab, "previewRate").fill("4")
+        setting(lab, "autosave").select_option(label="each edit")
+        lab.show(file.name)
+        expect(desk.cell(0, "entry_price")).to_have_text("100’000")
+        desk.wait()
+        assert not lab.is_dirty(file.name)
+        desk.root.locator('[role="tab"]', has_text="Margin ratio").click()
+        expect(desk.root.locator(".mw-plot-controls select, select").first).to_be_visible()
+        expect(desk.root.locator('[data-action="convention"]')).to_have_value("falling")
+        # What is shown so is read so, and saved by itself.
+        desk.edit(0, "entry_price", "99’500.5")
+        lab.wait_until(
+            lambda: mw.load(file).positions["BTCUSDT"].entry_price == 99_500.5, message="autosave"
+        )
+        assert not lab.is_dirty(file.name)
+    finally:
+        lab.command("settingeditor:open", query="Margin accounts")
+        setting(lab, "numbers").select_option(label="1,234.56")
+        setting(lab, "ratio").select_option(label="rising")
+        setting(lab, "previewRate").fill("10")
+        setting(lab, "autosave").select_option(label="as other documents")
+        kept = Path(lab.server.root).parent / "settings" / "margin-widgets"
+        lab.wait_until(
+            lambda: (
+                not any(
+                    json.loads(one.read_text() or "{}")
+                    for one in kept.glob("*.jupyterlab-settings")
+                )
+            ),
+            message="the defaults",
+        )
+    lab.assert_clean_console()
+
+
+# What JupyterLab itself asks for, whatever is open: its layout, settings, lists of what runs, and
+# the folder that its file browser shows.
+LABS_OWN = (
+    "/lab/api/",
+    "/api/me",
+    "/api/kernelspecs",
+    "/api/terminals",
+    "/lsp/status",
+    "/api/events/subscribe",
+    "/static/",
+    "/lab/extensions/",
+    "/lab/static/",
+)
+
+
+def test_only_the_documents_own_file_and_kernel_are_asked_for(lab: ExtensionPage) -> None:
+    server = lab.server
+    neighbour = written(server, "neighbour.margin.json")
+    (server.root / "folder").mkdir(exist_ok=True)
+    file = written(server, "folder/own.margin.json")
+    own = "folder/own.margin.json"
+    lab.dashboard(neighbour.name)
+    foreign = server.session(neighbour.name)
+    # From here on another document's kernel runs, and nothing of it may be touched.
+    lab.show(neighbour.name)
+    asked: list[tuple[str, str]] = []
+    sockets: list[str] = []
+
+    def heard(method: str, url: str) -> None:
+        asked.append((method, unquote(urlsplit(url).path)))
+
+    lab.page.on("request", lambda request: heard(request.method, request.url))
+    lab.page.on("websocket", lambda socket: sockets.append(urlsplit(socket.url).path))
+    desk = lab.dashboard(own)
+    desk.edit(0, "leverage", "12")
+    desk.wait_document("leverage", 12)
+    lab.page.keyboard.press("Control+s")
+    lab.wait_until(lambda: not lab.is_dirty(own), message="saved")
+    session = server.session(own)
+    lab.page.evaluate("() => { window.jupyterapp.shell.currentWidget.close(); }")
+    lab.wait_until(lambda: len(server.sessions()) == 1, message="end of its session")
+
+    kernel = session["kernel"]["id"]
+    allowed = {
+        f"/api/contents/{own}",
+        f"/api/contents/{own}/checkpoints",
+        "/api/contents/folder",
+        "/api/contents/",
+        "/api/contents",
+        "/api/sessions",
+        f"/api/sessions/{session['id']}",
+        "/api/kernels",
+        f"/api/kernels/{kernel}",
+    }
+    beyond = [
+        (method, path)
+        for method, path in asked
+        if path not in allowed and not path.startswith(LABS_OWN)
+    ]
+    assert not beyond
+    assert ("PUT", f"/api/contents/{own}") in asked
+    assert ("DELETE", f"/api/sessions/{session['id']}") in asked
+    # Whatever writes, writes there and nowhere else.
+    changes = {path for method, path in asked if method not in {"GET", "HEAD"}}
+    changes = {path for path in changes if not path.startswith("/lab/api/")}
+    own_places = (f"/api/contents/{own}", "/api/sessions", f"/api/kernels/{kernel}")
+    assert all(path.startswith(own_places) for path in changes), changes
+    assert sockets == [f"/api/kernels/{kernel}/channels"]
+    assert [one["id"] for one in server.sessions()] == [foreign["id"]]
+    assert not [path for _, path in asked if foreign["id"] in path or neighbour.name in path]
+    assert mw.load(file).positions["BTCUSDT"].leverage == 12
+
+
+def test_there_is_no_server_part_and_no_request_but_jupyterlabs() -> None:
+    for file in SOURCES.glob("*.ts"):
+        source = file.read_text(encoding="utf-8")
+        for word in ("fetch(", "ServerConnection", "XMLHttpRequest", "WebSocket", "sendBeacon"):
+            assert word not in source, (file.name, word)
+    for file in (ROOT / "margin_widgets").rglob("*.py"):
+        assert "_jupyter_server_extension" not in file.read_text(encoding="utf-8"), file
+    assert "jupyter_server_config.d" not in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+
+
+# Playwright's driver as the package that JupyterLab's check asks npm for.
+PLAYWRIGHT = """\
+const {{ chromium }} = require({driver});
+module.exports = {{
+  chromium: {{
+    launch: async options => {{
+      const browser = await chromium.launch({{
+        ...options, executablePath: {executable}, args: ["--no-sandbox", "--disable-gpu"],
+      }});
+      const make = browser.newContext.bind(browser);
+      browser.newContext = async () => {{
+        const context = await make();
+        context.on("requestfinished", request => console.log(request.url()));
+        return context;
+      }};
+      return browser;
+    }},
+  }},
+}};
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the stand-ins are for a POSIX shell")
+def test_jupyterlabs_own_browser_check_passes(tmp_path: Path, browser: Browser) -> None:
+    """As `python -m jupyterlab.browser_check` does, but with the browser that is here."""
+    app, commands, data = tmp_path / "app", tmp_path / "bin", tmp_path / "data"
+    installed = Path(sys.prefix, "share", "jupyter", "lab")
+    driver = Path(playwright.__file__).parent / "driver"
+    packages = app / "browser_test" / "node_modules" / "playwright"
+    for folder in (packages, commands, data / "labextensions", tmp_path / "root"):
+        folder.mkdir(parents=True)
+    for part in ("schemas", "static", "themes"):
+        (app / part).symlink_to(installed / part)
+    (data / "labextensions" / "margin-widgets").symlink_to(ROOT / "margin_widgets" / "labextension")
+    (packages / "index.js").write_text(
+        PLAYWRIGHT.format(
+            driver=json.dumps(str(driver / "package")), executable=json.dumps(chromium.find())
+        )
+    )
+    (commands / "node").symlink_to(driver / "node")
+    (commands / "npx").write_text("#!/bin/sh\n")  # the browser is installed
+    (commands / "npx").chmod(0o755)
+    environment = {
+        **{name: text for name, text in os.environ.items() if not name.startswith("JUPYTER")},
+        "HOME": str(tmp_path),
+        "JUPYTERLAB_DIR": str(app),
+        "JUPYTER_PATH": str(data),
+        "PATH": f"{commands}{os.pathsep}{os.environ['PATH']}",
+    }
+    options = ["--ServerApp.allow_root=True", "--ServerApp.port=0"]
+    done = subprocess.run(
+        [sys.executable, "-m", "jupyterlab.browser_check", *options],
+        env=environment,
+        cwd=tmp_path / "root",
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=150,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    assert "Browser test complete" in done.stdout
+    assert "/labextensions/margin-widgets/static/remoteEntry" in done.stdout
+    shutil.rmtree(app / "browser_test")
