@@ -9,12 +9,14 @@ ARGS ?=
 EXAMPLES ?= 100000
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test check bench wheel reference pictures format clean frontend chromium
+.PHONY: help lab test check hosts site bench wheel reference pictures format clean frontend chromium
 
 help:
 	@echo "make lab        install and open JupyterLab on the quick start"
 	@echo "make test       install what the tests need and run every check and test"
 	@echo "make check      linters, types and the import contract only"
+	@echo "make hosts      Notebook 7, Voila and JupyterLite only, with the times measured there"
+	@echo "make site       a JupyterLite site in build/site; ARGS=\"--pyodide FOLDER\" for no network"
 	@echo "make bench      measure latency, recompute, batch and import times"
 	@echo "make reference  compare engine and reference on EXAMPLES=$(EXAMPLES) accounts per rule set"
 	@echo "make wheel      build wheel and sdist into dist/"
@@ -67,6 +69,12 @@ test: $(VENV)/.dev chromium
 check: $(VENV)/.dev
 	@sh scripts/check.sh $(VENV)/bin
 
+hosts: $(VENV)/.dev chromium
+	@$(PY) -m pytest tests/hosts -rP $(ARGS)
+
+site: | $(PY) frontend
+	@$(PY) scripts/lite_site.py build/site $(ARGS)
+
 bench: $(VENV)/.dev $(VENV)/.bench chromium
 	@$(PY) -m bench.run $(ARGS)
 
@@ -87,5 +95,6 @@ format: $(VENV)/.dev
 
 clean:
 	rm -rf $(VENV) build dist frontend/node_modules margin_widgets/widgets/static
+	rm -rf frontend/lab/node_modules frontend/lab/lib margin_widgets/labextension
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -9,7 +9,12 @@ import pytest
 from playwright.sync_api import Browser
 
 ROOT = Path(__file__).resolve().parent
-IN_BROWSER = (ROOT / "frontend" / "tests", ROOT / "tests" / "browser")
+IN_BROWSER = (
+    ROOT / "frontend" / "tests",
+    ROOT / "tests" / "hosts",
+    ROOT / "tests" / "browser",
+    ROOT / "tests" / "lab",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
@@ -70,6 +70,7 @@ c.ServerApp.allow_root = True
 c.ServerApp.token = {token!r}
 c.ServerApp.root_dir = {root!r}
 c.LabApp.expose_app_in_browser = True
+c.JupyterNotebookApp.expose_app_in_browser = True
 c.LabApp.extension_manager = "readonly"
 c.FileContentsManager.delete_to_trash = False
 """
@@ -95,8 +96,26 @@ def wait_until(
         pause(interval)
 
 
+def environment(base: Path) -> dict[str, str]:
+    """Return variables with which a server and its kernels keep to a folder of their own."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("JUPYTER")}
+    return kept | {
+        "HOME": str(base),
+        "IPYTHONDIR": str(base / "ipython"),
+        "JUPYTER_CONFIG_DIR": str(base / "config"),
+        "JUPYTER_DATA_DIR": str(base / "data"),
+        "JUPYTER_RUNTIME_DIR": str(base / "runtime"),
+        "JUPYTERLAB_SETTINGS_DIR": str(base / "settings"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(base / "workspaces"),
+        "MARGIN_WIDGETS_STRICT": "1",
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
 class LabServer:
     """JupyterLab on a free port; its folders, settings and kernels are its own."""
+
+    module: ClassVar[str] = "jupyterlab"
 
     def __init__(self) -> None:
         self.token = uuid.uuid4().hex
@@ -112,36 +131,28 @@ class LabServer:
             CONFIG.format(token=self.token, root=str(self.root))
         )
         (config / "labconfig" / "default_setting_overrides.json").write_text(json.dumps(SETTINGS))
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("JUPYTER")}
-        environment |= {
-            "HOME": str(base),
-            "IPYTHONDIR": str(base / "ipython"),
-            "JUPYTER_CONFIG_DIR": str(config),
-            "JUPYTER_DATA_DIR": str(base / "data"),
-            "JUPYTER_RUNTIME_DIR": str(self._runtime),
-            "JUPYTERLAB_SETTINGS_DIR": str(base / "settings"),
-            "JUPYTERLAB_WORKSPACES_DIR": str(base / "workspaces"),
-            "MARGIN_WIDGETS_STRICT": "1",
-            "PYTHONUNBUFFERED": "1",
-        }
+        self.prepare(base)
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "jupyterlab"],
+                [sys.executable, "-m", self.module],
                 cwd=self.root,
-                env=environment,
+                env=environment(base),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
         try:
-            self.url = wait_until(self._find_url, 90, "JupyterLab's start", interval=0.1)
+            self.url = wait_until(self._find_url, 90, f"start of {self.module}", interval=0.1)
         except BaseException:
             self.close()
             raise
 
+    def prepare(self, base: Path) -> None:
+        """Put into the server's folders, before it starts, what a subclass wants there."""
+
     def _find_url(self) -> str | None:
         if self._process.poll() is not None:
-            raise RuntimeError(f"JupyterLab ended at its start:\n{self.log()}")
+            raise RuntimeError(f"{self.module} ended at its start:\n{self.log()}")
         for path in self._runtime.glob("jpserver-*.json"):
             try:
                 port = json.loads(path.read_text())["port"]
@@ -295,18 +306,18 @@ class KernelChannel:
         self._socket.close()
 
 
-class NotebookPage:
-    """A notebook in a browser page. `page` is Playwright's, for all that is not here."""
+class WatchedPage:
+    """A browser page whose errors and requests are kept. `page` is Playwright's."""
 
-    def __init__(self, lab: Lab, page: Page, path: str) -> None:
-        self.lab = lab
+    noise: ClassVar[dict[str, str]] = FOREIGN_NOISE
+    # Requests to elsewhere that are not ours: a pattern of addresses, and whose they are.
+    foreign: ClassVar[dict[str, str]] = {}
+
+    def __init__(self, page: Page) -> None:
         self.page = page
-        self.path = path
         self.console_errors: list[str] = []
         self.foreign_requests: list[str] = []
         self.ws_frames = FrameCount()
-        self._channel: KernelChannel | None = None
-        self._session_id = ""
         page.on("console", self._on_console)
         page.on("pageerror", lambda error: self._add_error(f"{error}\n{error.stack}"))
         page.on("request", lambda request: self._on_request(request.url))
@@ -317,28 +328,36 @@ class NotebookPage:
             self._add_error(f"{message.text} ({message.location.get('url', '')})")
 
     def _add_error(self, text: str) -> None:
-        if not any(re.search(pattern, text) for pattern in FOREIGN_NOISE):
+        if not any(re.search(pattern, text) for pattern in self.noise):
             self.console_errors.append(text)
 
     def _on_request(self, url: str) -> None:
         parts = urlsplit(url)
-        if parts.scheme in {"http", "https"} and parts.hostname not in {"127.0.0.1", "localhost"}:
+        if (
+            parts.scheme in {"http", "https"}
+            and parts.hostname not in {"127.0.0.1", "localhost"}
+            and not any(re.search(pattern, url) for pattern in self.foreign)
+        ):
             self.foreign_requests.append(url)
 
-    def open(self, theme: str) -> None:
-        """Load the page, wait for its kernel and set the theme."""
-        server = self.lab.server
-        workspace = uuid.uuid4().hex
-        self.page.goto(
-            f"{server.url}/doc/workspaces/{workspace}/tree/{self.path}?reset&token={server.token}"
+    def wait_until(self, condition: Callable[[], T], timeout: float = 10.0, message: str = "") -> T:
+        """Wait for a condition while the page's events are handled."""
+        return wait_until(
+            condition, timeout, message, lambda s: self.page.wait_for_timeout(s * 1000)
         )
-        # The notebook's widget exists before its kernel does.
-        self.page.wait_for_function(
-            "() => window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel"
-            "?.status === 'idle'",
-            timeout=60_000,
-        )
-        self.set_theme(theme)
+
+    def assert_clean_console(self) -> None:
+        """Fail if the page logged an error of ours or reached beyond this machine."""
+        assert not self.console_errors, "console errors:\n" + "\n".join(self.console_errors)
+        assert not self.foreign_requests, f"requests to other hosts: {self.foreign_requests}"
+
+    def close(self) -> None:
+        """Close the page."""
+        self.page.close()
+
+
+class LabPage(WatchedPage):
+    """A notebook in a browser page of JupyterLab, or of an application made of its parts."""
 
     def set_theme(self, theme: str) -> None:
         """Switch JupyterLab to its light or dark theme."""
@@ -351,6 +370,11 @@ class NotebookPage:
 
     def run_all(self, timeout: float = 120) -> None:
         """Run all cells as the menu does; fail with the traceback of a cell that raises."""
+        self.start_all()
+        self.finish_all(timeout)
+
+    def start_all(self) -> None:
+        """Begin to run all cells."""
         self.page.evaluate(
             """() => {
                 window.allCellsRan = false;
@@ -358,6 +382,9 @@ class NotebookPage:
                     .finally(() => { window.allCellsRan = true; });
             }"""
         )
+
+    def finish_all(self, timeout: float) -> None:
+        """Wait until all cells have run; fail with the traceback of a cell that raises."""
         self.page.wait_for_function(
             "() => window.allCellsRan && window.jupyterapp.shell.currentWidget"
             ".sessionContext.session.kernel.status === 'idle'",
@@ -390,6 +417,32 @@ class NotebookPage:
         )
         return [cell.get("outputs", []) for cell in cells]
 
+
+class NotebookPage(LabPage):
+    """A notebook in a browser page, with a kernel that the server runs."""
+
+    def __init__(self, lab: Lab, page: Page, path: str) -> None:
+        super().__init__(page)
+        self.lab = lab
+        self.path = path
+        self._channel: KernelChannel | None = None
+
+    def open(self, theme: str) -> None:
+        """Load the page, wait for its kernel and set the theme."""
+        server = self.lab.server
+        self.page.goto(f"{server.url}/{self.address()}token={server.token}")
+        # The notebook's widget exists before its kernel does.
+        self.page.wait_for_function(
+            "() => window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel"
+            "?.status === 'idle'",
+            timeout=60_000,
+        )
+        self.set_theme(theme)
+
+    def address(self) -> str:
+        """Return the path of the page and its query, up to the token."""
+        return f"doc/workspaces/{uuid.uuid4().hex}/tree/{self.path}?reset&"
+
     def run(self, code: str, timeout: float = 60) -> str:
         """Run code in the notebook's kernel, outside the page, and return its text output."""
         if self._channel is None:
@@ -399,12 +452,6 @@ class NotebookPage:
     def _session(self) -> dict[str, Any]:
         sessions = self.lab.server.request("GET", "/api/sessions")
         return next(item for item in sessions if item["path"] == self.path)
-
-    def wait_until(self, condition: Callable[[], T], timeout: float = 10.0, message: str = "") -> T:
-        """Wait for a condition while the page's events are handled."""
-        return wait_until(
-            condition, timeout, message, lambda s: self.page.wait_for_timeout(s * 1000)
-        )
 
     def screenshot(self, name: str, target: Locator | str | None = None) -> Path:
         """Save a picture of the page, or of one element, once two in a row are equal."""
@@ -421,16 +468,11 @@ class NotebookPage:
         path.write_bytes(previous)
         return path
 
-    def assert_clean_console(self) -> None:
-        """Fail if the page logged an error of ours or reached beyond this machine."""
-        assert not self.console_errors, "console errors:\n" + "\n".join(self.console_errors)
-        assert not self.foreign_requests, f"requests to other hosts: {self.foreign_requests}"
-
     def close(self) -> None:
         """Close the page and shut its kernel down."""
         if self._channel is not None:
             self._channel.close()
-        self.page.close()
+        super().close()
         for session in self.lab.server.request("GET", "/api/sessions"):
             if session["path"] == self.path:
                 try:
@@ -438,6 +480,17 @@ class NotebookPage:
                 except HTTPError as error:
                     if error.code != 404:  # gone already
                         raise
+
+
+def write_notebook(path: Path, cells: Sequence[str]) -> None:
+    """Write a notebook of these code cells."""
+    document = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(code) for code in cells],
+        metadata={
+            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}
+        },
+    )
+    nbformat.write(document, path)
 
 
 @contextmanager
@@ -455,13 +508,16 @@ def launched_chromium() -> Iterator[Browser]:
 class Lab:
     """A server and a browser, in which notebooks are opened one after another."""
 
+    server_type: ClassVar[type[LabServer]] = LabServer
+    page_type: ClassVar[type[NotebookPage]] = NotebookPage
+
     def __init__(self, browser: Browser) -> None:
         shots = os.environ.get("MARGIN_WIDGETS_SHOTS")
         self.shots = Path(shots or tempfile.mkdtemp(prefix="shots-"))
         self.shots.mkdir(parents=True, exist_ok=True)
         self.notebooks: list[NotebookPage] = []
         with ExitStack() as stack:
-            self.server = stack.enter_context(LabServer())
+            self.server = stack.enter_context(self.server_type())
             # One context for all pages: Lab's own files are then loaded from its cache.
             self._context = browser.new_context(
                 permissions=["clipboard-read", "clipboard-write"], device_scale_factor=1
@@ -477,21 +533,11 @@ class Lab:
         height: int = 900,
     ) -> NotebookPage:
         """Write a notebook of these code cells and open it, kernel ready and no cell run."""
-        document = nbformat.v4.new_notebook(
-            cells=[nbformat.v4.new_code_cell(code) for code in cells],
-            metadata={
-                "kernelspec": {
-                    "display_name": "Python 3",
-                    "language": "python",
-                    "name": "python3",
-                }
-            },
-        )
         path = f"{uuid.uuid4().hex}.ipynb"
-        nbformat.write(document, self.server.root / path)
+        write_notebook(self.server.root / path, cells)
         page = self._context.new_page()
         page.set_viewport_size({"width": width, "height": height})
-        notebook = NotebookPage(self, page, path)
+        notebook = self.page_type(self, page, path)
         self.notebooks.append(notebook)
         notebook.open(theme)
         return notebook
