@@ -1,13 +1,15 @@
-"""From a key press to redrawn curves, in one page of a real JupyterLab.
+"""From a key press or a drag to what is redrawn, in one page of a real JupyterLab.
 
 The yardstick is a bare ipywidgets slider whose handler only reassigns a bqplot line of two series
 of 400 points. Both are timed inside the page, from the key's event to the last change of a
-curve's path, and take turns, so that whatever slows the machine slows both.
+curve's path, and of anything at all in the dashboard, and take turns, so that whatever slows the
+machine slows both.
 """
 
 from __future__ import annotations
 
 import statistics
+import time
 from collections.abc import Iterator
 
 from playwright.sync_api import Locator
@@ -49,28 +51,36 @@ import margin_widgets as mw
 mw.Dashboard(mw.presets.ref2())
 """
 
-# The answer waits for a pause, so that curves which are redrawn one after another all count.
+# The answer waits for a pause, so that curves which are redrawn one after another all count, and
+# with them the cells, cards, words and the open tab: everything that changes below `root`.
 ARM = """
-([plot, quiet]) => {
-    const lines = [...document.querySelectorAll(plot)];
-    if (!lines.length) throw new Error(`no curve at ${plot}`);
+([root, curve, quiet]) => {
+    const watched = document.querySelector(root);
+    if (!watched?.querySelector(curve)) throw new Error(`no curve at ${root} ${curve}`);
     window.elapsed = new Promise((resolve, reject) => {
-        let start, last, timer;
-        const finish = () => { observer.disconnect(); resolve(last - start); };
+        let start, lastCurve, last, timer;
+        const finish = () => {
+            observer.disconnect();
+            resolve([lastCurve - start, last - start]);
+        };
         const observer = new MutationObserver(records => {
-            const redrawn = records.some(r => r.oldValue !== r.target.getAttribute('d'));
-            if (start === undefined || !redrawn) return;
+            if (start === undefined) return;
             last = performance.now();
+            const redrawn = records.some(r => r.attributeName === 'd' && r.target.matches(curve)
+                && r.oldValue !== r.target.getAttribute('d'));
+            if (redrawn) lastCurve = last;
             clearTimeout(timer);
-            timer = setTimeout(finish, quiet);
+            if (lastCurve !== undefined) timer = setTimeout(finish, quiet);
         });
-        for (const line of lines)
-            observer.observe(line, {attributeFilter: ['d'], attributeOldValue: true});
+        observer.observe(watched, {
+            subtree: true, childList: true, characterData: true, attributes: true,
+            attributeOldValue: true,
+        });
         document.addEventListener(
             'keydown', () => { start = performance.now(); }, {capture: true, once: true});
         setTimeout(() => {
             observer.disconnect();
-            reject(new Error(`no curve at ${plot} was redrawn`));
+            reject(new Error(`no curve at ${root} ${curve} was redrawn`));
         }, 20000);
     });
     window.elapsed.catch(() => {});
@@ -89,29 +99,36 @@ async plot => {
 }
 """
 
-QUIET = 250  # ms without a redraw that end a measurement
+QUIET = 250  # ms without a change that end a measurement
+SLOW_QUIET = 800  # the same where an open tab may take long over its own part
 CURVE = ".mw-equity-plot path.line"
+TABS = ("solve", "repair", "rules", "venues", "ratio", "frontier", "leverage", "shocks")
+TAB_REPEATS = 5
+
+Timed = tuple[float, float]
+"""Ms until the last change of a curve, and until the last change of anything."""
 
 
-def timed(nb: NotebookPage, plot: str, key: str) -> float:
-    """Press a key and return the ms until the plot's curves have been redrawn."""
-    nb.page.evaluate(ARM, [plot, QUIET])
+def timed(nb: NotebookPage, root: str, curve: str, key: str, quiet: int = QUIET) -> Timed:
+    """Press a key and return the ms until the curves, and everything, have been redrawn."""
+    nb.page.evaluate(ARM, [root, curve, quiet])
     nb.page.keyboard.press(key)
-    return nb.page.evaluate("() => window.elapsed")
+    curves, all_of_it = nb.page.evaluate("() => window.elapsed")
+    return curves, all_of_it
 
 
 def bare_edit(nb: NotebookPage, turn: int) -> float:
     """Move the bare slider by one step."""
     nb.page.locator(".noUi-handle").first.focus()
-    return timed(nb, ".bench-bare path.line", "ArrowRight" if turn % 2 else "ArrowLeft")
+    return timed(nb, ".bench-bare", "path.line", "ArrowRight" if turn % 2 else "ArrowLeft")[0]
 
 
-def table_edit(nb: NotebookPage, count: int, turn: int) -> float:
+def table_edit(nb: NotebookPage, count: int, turn: int, quiet: int = QUIET) -> Timed:
     """Type a quantity into the first row of a dashboard's positions table and press Enter."""
     cell = nb.page.locator(f".bench-{count} .tabulator-cell[tabulator-field='quantity']").first
     editor = open_editor(cell)
     editor.fill(str(600 + turn % 7))
-    return timed(nb, f".bench-{count} {CURVE}", "Enter")
+    return timed(nb, f".bench-{count}", CURVE, "Enter", quiet)
 
 
 def open_editor(cell: Locator) -> Locator:
@@ -127,47 +144,139 @@ def open_editor(cell: Locator) -> Locator:
 
 
 def rows(root: str, repeats: int = REPEATS) -> Iterator[Row]:
-    """Measure edits of 10 and 200 positions beside the slider, and the first plot."""
+    """Measure edits of 10 and 200 positions beside the slider, a drag, and the first plot."""
     with launched_chromium() as chromium, Lab(chromium) as lab:
-        aims = {10: 1.5, 200: 2.5}
+        aims = {10: 1.5, 200: 2.0}
         cells = [BARE, *(DASHBOARD.format(root=root, count=count) for count in aims)]
         nb = lab.open_notebook(cells, width=1400, height=1000)
         nb.run_all()
         for count in aims:
             nb.page.locator(f".bench-{count} {CURVE}").first.wait_for(state="attached")
-
-        bare: list[float] = []
-        edits: dict[int, list[float]] = {count: [] for count in aims}
-        for turn in range(WARM_UP + repeats):
-            measured = [bare_edit(nb, turn), *(table_edit(nb, count, turn) for count in aims)]
-            if turn >= WARM_UP:
-                bare.append(measured[0])
-                for count, time in zip(aims, measured[1:], strict=True):
-                    edits[count].append(time)
-
-        yardstick = statistics.median(bare)
-        yield Row("bare slider to redrawn line", yardstick, "ms", None, spread(bare))
-        for count, aim in aims.items():
-            median = statistics.median(edits[count])
-            yield Row(
-                f"quantity cell to redrawn curves, {count}",
-                median,
-                "ms",
-                None,
-                spread(edits[count]),
-            )
-            yield Row(f"the same over the bare slider, {count}", median / yardstick, "", aim)
+        yield from edit_rows(nb, aims, repeats)
+        yield from tab_rows(nb, max(aims))
         lab.close_notebooks()
+        yield from drag_rows(lab)
+        lab.close_notebooks()
+        yield start_row(lab)
 
-        starts = []
-        for _ in range(STARTS):
-            fresh = lab.open_notebook([FIRST], width=1400, height=1000)
-            starts.append(fresh.page.evaluate(RUN_TO_PLOT, CURVE) / 1000)
-            lab.close_notebooks()
+
+def edit_rows(nb: NotebookPage, aims: dict[int, float], repeats: int) -> Iterator[Row]:
+    """An edit in the default dashboard, until the curves and until everything is redrawn."""
+    bare: list[float] = []
+    edits: dict[int, list[Timed]] = {count: [] for count in aims}
+    for turn in range(WARM_UP + repeats):
+        bare_time = bare_edit(nb, turn)
+        measured = {count: table_edit(nb, count, turn) for count in aims}
+        if turn >= WARM_UP:
+            bare.append(bare_time)
+            for count, times in measured.items():
+                edits[count].append(times)
+    yardstick = statistics.median(bare)
+    yield Row("bare slider to redrawn line", yardstick, "ms", None, spread(bare))
+    for count, aim in aims.items():
+        for n, what in enumerate(("curves", "all that is visible")):
+            taken = [one[n] for one in edits[count]]
+            median = statistics.median(taken)
+            name = f"quantity cell to {what} redrawn, {count}"
+            yield Row(name, median, "ms", None, spread(taken))
+            limit = aim if n else None
+            yield Row(f"the same over the bare slider, {count}", median / yardstick, "", limit)
+
+
+def tab_rows(nb: NotebookPage, count: int) -> Iterator[Row]:
+    """The same edit with a tab open that computes something of its own."""
+    for tab in TABS:
+        nb.run(f"dashboard_{count}._open_tab({tab!r})")
+        nb.page.wait_for_timeout(1_000)
+        times = [table_edit(nb, count, turn, SLOW_QUIET)[1] for turn in range(TAB_REPEATS + 1)][1:]
         yield Row(
-            "run to first dashboard",
-            statistics.median(starts),
-            "s",
-            3.0,
-            f"n={STARTS}, new kernels",
+            f"edit to all redrawn with tab {tab}, {count}",
+            statistics.median(times),
+            "ms",
+            None,
+            spread(times),
         )
+
+
+DRAG_SECONDS = 2.0
+MESSAGES_AT_MOST = 10.0
+DRAGGED = """
+import margin_widgets as mw
+dashboard = mw.Dashboard(mw.presets.ref2(), mw.Selection(view="BTCUSDT"))
+sent = []
+
+def counted(line, send):
+    def pass_on(message, buffers=None):
+        sent.append(line)
+        send(message, buffers)
+    return pass_on
+
+for name in ("cross_line", "isolated_line"):
+    line = getattr(dashboard.equity, name)
+    line._send = counted(name, line._send)
+dashboard
+"""
+
+
+def drag_rows(lab: Lab) -> Iterator[Row]:
+    """Drag the isolated LIQ marker for two seconds: messages, bytes, and where it ends."""
+    nb = lab.open_notebook([DRAGGED], width=1400, height=1000)
+    nb.run_all()
+    marker = nb.page.locator('.mw-equity-plot path.element[style*="--mw-isolated"]')
+    box = marker.filter(visible=True).first.bounding_box()
+    frame = nb.page.locator(".mw-equity-plot .mw-plot").first.bounding_box()
+    assert box is not None
+    assert frame is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    low, high = (
+        float(nb.run(f"print(float(dashboard.equity.x_axis.scale.{end}))"))
+        for end in ("min", "max")
+    )
+    nb.run("sent.clear()")
+    nb.ws_frames.reset()
+    nb.page.mouse.move(x, y)
+    nb.page.mouse.down()
+    begin, step, to = time.monotonic(), 0, x
+    while time.monotonic() - begin < DRAG_SECONDS:
+        step += 1
+        to = x - 10 - abs(step % 120 - 60)
+        nb.page.mouse.move(to, y)
+        nb.page.wait_for_timeout(8)
+    lasted = time.monotonic() - begin
+    during = int(nb.run("print(max(map(sent.count, set(sent)), default=0))"))
+    traffic = nb.ws_frames.sent_bytes + nb.ws_frames.received_bytes
+    frames = nb.ws_frames.sent + nb.ws_frames.received
+    nb.page.mouse.up()
+    revision = "print(dashboard.account.revision)"
+    nb.wait_until(lambda: nb.run(revision) == "2", message="one edit")
+    price = float(
+        nb.run("print(dashboard.account.isolated.positions['BTCUSDT'].liquidation_price)")
+    )
+    shown = frame["x"] + (price - low) / (high - low) * frame["width"]
+    yield Row(
+        "curve messages a second while a marker is dragged",
+        during / lasted,
+        "",
+        MESSAGES_AT_MOST,
+        f"{during} in {lasted:.1f} s, {step} moves of the mouse",
+    )
+    yield Row(
+        "bytes a second meanwhile, both ways",
+        traffic / lasted / 1000,
+        "kB",
+        None,
+        f"{frames} frames",
+    )
+    yield Row("marker from where it was released", abs(shown - to), "px", 2.0, "one edit")
+
+
+def start_row(lab: Lab) -> Row:
+    """From running a cell in a new kernel to the first plot."""
+    starts = []
+    for _ in range(STARTS):
+        fresh = lab.open_notebook([FIRST], width=1400, height=1000)
+        starts.append(fresh.page.evaluate(RUN_TO_PLOT, CURVE) / 1000)
+        lab.close_notebooks()
+    return Row(
+        "run to first dashboard", statistics.median(starts), "s", 3.0, f"n={STARTS}, new kernels"
+    )

@@ -14,7 +14,7 @@ from margin_widgets.account.solve import words
 from margin_widgets.account.solve.change import COLLATERAL, Change, changed, merged
 from margin_widgets.account.solve.collateral import funding_asset
 from margin_widgets.account.solve.goals import Goal, KeepRatio, LiquidationAt, Survive
-from margin_widgets.account.solve.pools import NoSolutionError, Target
+from margin_widgets.account.solve.pools import NoSolutionError, Target, found_together
 from margin_widgets.account.solve.solution import Need, Solution
 from margin_widgets.engine.options import moves_with
 from margin_widgets.venues.rules import LARGEST, SMALLEST, did_you_mean
@@ -250,6 +250,7 @@ class _Solver:
 
     def _margins(self, targets: list[Target], *, deposit: bool) -> Solution:
         needs, changes = [], []
+        targets = found_together(targets)
         all_met = all(target.met for target in targets)
         for target in targets:
             with _naming(target):

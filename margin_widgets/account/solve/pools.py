@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -18,6 +18,7 @@ from margin_widgets.account.books import Books, keep_books
 from margin_widgets.account.solve.change import COLLATERAL, Change, changed, merged, money
 from margin_widgets.account.solve.goals import Goal
 from margin_widgets.account.solve.root import crossing, outward
+from margin_widgets.account.solve.together import Found, margins_together
 from margin_widgets.account.solve.trade import size_unit, trade
 from margin_widgets.account.state import AccountState
 from margin_widgets.engine.options import is_option
@@ -28,6 +29,8 @@ HIGHEST_LEVERAGE = 1000.0
 
 _ROUNDING = 1e-15
 _CLOSE = 1e-11
+_NOTHING = 1e-14
+"""An amount no larger, as a share of the scale, is the rounding of what it is made of."""
 
 
 class NoSolutionError(ValueError):
@@ -47,6 +50,8 @@ class Target:
         Number of one position in the pool.
     asset : str
         What is added to the pool, or taken out.
+    found : Found, optional
+        Its margin, where that was found together with those of other positions.
     """
 
     books: Books
@@ -54,6 +59,7 @@ class Target:
     goal: Goal
     member: int
     asset: str
+    found: Found | None = None
 
     @cached_property
     def pool(self) -> int:
@@ -80,7 +86,7 @@ class Target:
     @cached_property
     def now(self) -> float:
         """The gap as things are."""
-        return self.gap()
+        return self.gap() if self.found is None else self.found.gap
 
     @property
     def met(self) -> bool:
@@ -90,11 +96,15 @@ class Target:
     @cached_property
     def scale(self) -> float:
         """Size of the amounts that a gap is the difference of."""
+        if self.found is not None:
+            return self.found.scale
         figures = self.books.ledger(self.mode).valuation
         gross = float(figures.notional[self.members].sum())
         return gross + abs(float(figures.margin_balance[self.pool]))
 
     def _tried(self, changes: Sequence[Change]) -> tuple[Books, int]:
+        if not changes and self.mode != "isolated":
+            return self.books, self.member
         state = changed(self._part, changes)
         try:
             return keep_books(state), 0 if self.mode == "isolated" else self.member
@@ -127,6 +137,8 @@ class Target:
 
     def checked(self, changes: list[Change]) -> list[Change]:
         """The changes; NoSolutionError if they do not bring the pool where it is wanted."""
+        if self.found is not None and changes == self.with_margin(self.found.margin):
+            return changes
         books, member = self._tried(changes)
         gap = self.goal.gap(books, self.mode, member)
         if abs(gap) > 1e-9 * self.scale and not (self.goal.limit and gap > 0):
@@ -185,8 +197,10 @@ class Target:
 
     def margin(self) -> float:
         """Margin of an isolated position with which the goal is just met."""
+        if self.found is not None:
+            return self.found.margin
         wanted = self.wallet()
-        if abs(wanted) * self._price <= 1e-14 * self.scale:  # the rounding of what it is made of
+        if abs(wanted) * self._price <= _NOTHING * self.scale:
             wanted = 0.0
         if wanted < 0:
             if not self.goal.limit:
@@ -355,6 +369,8 @@ class Target:
 
         None where haircuts, loans or the price of the collateral play a part as well.
         """
+        if self.found is not None and not np.any(self.books.book.asset_symbol >= 0):
+            return self.found.parts
         (books, member), goal = self._own, self.goal
         book, worst = books.book, None
         pool = books.partitions[self.mode].pool
@@ -377,3 +393,11 @@ class Target:
         gross = float(figures.notional[self.members].sum())
         balance = float(figures.margin_balance[self.pool]) + extra
         return gross / balance if balance > 0 else None
+
+
+def found_together(targets: Sequence[Target]) -> list[Target]:
+    """Isolated positions with their margins, as far as these can be found in one report."""
+    first = targets[0]
+    members = [target.member for target in targets]
+    found = margins_together(first.books, first.goal, members, _CLOSE, _NOTHING)
+    return [replace(target, found=found.get(target.member)) for target in targets]
