@@ -7,8 +7,9 @@ import path from "node:path";
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 const out = path.join(here, "..", "margin_widgets", "widgets", "static");
-const modules = ["table", "marks", "html"];
-const styles = ["theme", ...modules];
+const styled = ["table", "marks", "html"];
+const modules = [...styled, "figure"];
+const styles = ["theme", ...styled];
 
 await rm(out, { recursive: true, force: true });
 await mkdir(out, { recursive: true });

@@ -18,7 +18,9 @@ from margin_widgets.venues import Contract, RuleError, RuleSet
 if TYPE_CHECKING:
     from margin_widgets import io, presets
     from margin_widgets.account import solve
+    from margin_widgets.account.depeg import depeg_replay
     from margin_widgets.account.document import DocumentError, load
+    from margin_widgets.account.likely_moves import LikelyMoves
     from margin_widgets.account.repair import repairs
     from margin_widgets.account.rule_stress import Stress
     from margin_widgets.account.under import CannotExpress
@@ -63,6 +65,7 @@ _LATER = {
     "FrontierPlot": "margin_widgets.widgets",
     "FundingDriftPlot": "margin_widgets.widgets",
     "LeveragePlot": "margin_widgets.widgets",
+    "LikelyMoves": "margin_widgets.account.likely_moves",
     "LossWaterfall": "margin_widgets.widgets",
     "MarksPanel": "margin_widgets.widgets",
     "ModeCards": "margin_widgets.widgets",
@@ -78,6 +81,7 @@ _LATER = {
     "UtilizationBars": "margin_widgets.widgets",
     "VenueTable": "margin_widgets.widgets",
     "compare_venues": "margin_widgets.account.venue_frame",
+    "depeg_replay": "margin_widgets.account.depeg",
     "io": "margin_widgets.io",
     "load": "margin_widgets.account.document",
     "presets": "margin_widgets.presets",
@@ -99,6 +103,7 @@ __all__ = [
     "FrontierPlot",
     "FundingDriftPlot",
     "LeveragePlot",
+    "LikelyMoves",
     "LossWaterfall",
     "MarksPanel",
     "ModeCards",
@@ -117,6 +122,7 @@ __all__ = [
     "UtilizationBars",
     "VenueTable",
     "compare_venues",
+    "depeg_replay",
     "io",
     "load",
     "presets",

@@ -21,6 +21,7 @@ from margin_widgets.account.contagion import (
     box,
     contagion,
     ends_of,
+    lines_of,
     width_of,
 )
 from margin_widgets.widgets.contagion_graph import ContagionGraph
@@ -210,3 +211,54 @@ class TestWidget:
         gc.collect()
         assert len(_instances) == widgets
         assert not any(account._trait_notifiers.get("revision", {}).values())
+
+
+# ---------------------------------------------------------------- in the order of falls
+
+
+def test_what_falls_is_numbered_in_its_order(account: mw.Account) -> None:
+    graphs = contagion(account, -0.2)
+    # Isolated: ether at -9.09 %, bitcoin at -9.55 %; cross: both at -13.73 %.
+    orders = {node.key: node.order for node in graphs.isolated.column("position")}
+    assert orders == {"ETHUSDT": 1, "BTCUSDT": 2}
+    assert {node.order for node in graphs.cross.column("position")} == {1}
+    assert {node.order for node in contagion(account, -0.05).isolated.nodes} == {0}
+    assert [round(place, 4) for place in graphs.steps] == [-0.0909, -0.0955, -0.1373]
+    assert lines_of(graphs.isolated.column("position")[0])[2] == "2. −9.55\N{NO-BREAK SPACE}%"
+
+
+def test_a_button_goes_from_fall_to_fall(account: mw.Account) -> None:
+    plot = ContagionGraph(account, shock=0.0)
+
+    def dead() -> list[int]:
+        return [sum(node.dead for node in one.column("position")) for one in plot.graphs.graphs]
+
+    seen = []
+    for _ in range(5):
+        plot._switch._handle_custom_msg({"type": "action", "action": "next"}, [])
+        seen.append((plot.shock, *dead()))
+    assert seen == [
+        (-0.091, 1, 0),
+        (-0.0955, 2, 0),
+        (-0.1374, 2, 2),
+        (-0.1374, 2, 2),  # nothing more falls
+        (-0.1374, 2, 2),
+    ]
+    for shock in (-0.0955, -0.091, 0.0, 0.0):
+        plot.step(back=True)
+        assert plot.shock == shock
+    plot.view = "ETHUSDT"
+    plot.step()
+    assert plot.shock == -0.091
+    plot.step()
+    assert 4_000 * (1 + plot.shock) < 2_070.71 < 4_000 * (1.0001 + plot.shock)
+    plot.close()
+
+
+def test_the_legend_says_what_a_width_is_worth(account: mw.Account) -> None:
+    plot = ContagionGraph(account, shock=-0.12)
+    html = plot.picture.html
+    assert "width, USDT:" in html
+    for amount in (plot.graphs.widest, plot.graphs.widest / 2, plot.graphs.widest / 10):
+        assert f"<span>{amount:,.0f}</span>" in html
+    plot.close()

@@ -14,6 +14,7 @@ from traitlets import TraitError
 
 import margin_widgets as mw
 from margin_widgets.account.frontier import Boundary, frontier
+from margin_widgets.account.likely_moves import LikelyMoves
 from margin_widgets.account.two_marks import TwoMarks
 from margin_widgets.widgets.frontier_plot import FrontierPlot
 from margin_widgets.widgets.selection import Selection
@@ -321,3 +322,129 @@ def test_a_hundred_leave_nothing(account: mw.Account) -> None:
         plot.close()
     assert len(registry) == before
     assert len(account._trait_notifiers.get("revision", {}).get("change", [])) == observers
+
+
+# ---------------------------------------------------------------- a path, and what is likely
+
+
+def test_a_path_tells_what_falls_on_the_way(account: mw.Account) -> None:
+    plane = frontier(account, "BTCUSDT", "ETHUSDT", path=[(85_000, 3_200), (100_000, 4_000)])
+    # Shares of the first leg: 9,548 of loss in 15,000 of BTC; 363.64 in 800 of ETH; and cross where
+    # 10,000 - 7,500 t - 4,000 t = 0.005 (50,000 - 7,500 t) + 0.01 (20,000 - 4,000 t).
+    shares = {
+        "ETHUSDT": (4_000 - 18_000 / 4.95) / 800,
+        "BTCUSDT": (100_000 - 45_000 / 0.4975) / 15_000,
+        "cross": 9_550 / 11_422.5,
+    }
+    assert [event.pool for event in plane.events] == sorted(shares, key=shares.__getitem__)
+    for event in plane.events:
+        share = shares[event.pool]
+        assert event.leg == 1
+        assert event.x == pytest.approx(100_000 - 15_000 * share)
+        assert event.y == pytest.approx(4_000 - 800 * share)
+    assert "Path of 2 waypoints" in plane.text
+    assert "cross loses the account on the way to waypoint 1" in plane.text
+
+
+def test_a_path_that_turns_in_time_costs_nothing(account: mw.Account) -> None:
+    plane = frontier(account, "BTCUSDT", "ETHUSDT", path=[(91_000, 3_650), (120_000, 5_000)])
+    assert plane.events == ()
+    assert "isolated is not liquidated; cross is not liquidated" in plane.text
+    assert plane.x_range[1] >= 120_000
+    assert plane.y_range[1] >= 5_000
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ([(90_000,)], "waypoint 1: .* is not a pair"),
+        ([(1, 2), (-5, 3_000)], "waypoint 2, first mark: -5"),
+        ([(90_000, "much")], "waypoint 1, second mark"),
+    ],
+)
+def test_waypoints_that_are_none_are_refused(
+    account: mw.Account, plot: FrontierPlot, path: Any, words: str
+) -> None:
+    with pytest.raises(TraitError, match=words):
+        frontier(account, path=path)
+    with pytest.raises(TraitError, match=words):
+        plot.path = path
+    assert plot.path == []
+
+
+def test_a_path_is_drawn_by_dragging_and_by_typing(account: mw.Account, plot: FrontierPlot) -> None:
+    act(plot, "drags", "path")
+    drag(plot, 92_000.0, 3_800.0)
+    assert plot.path == [(92_000.0, 3_800.0)]
+    act(plot, "waypoint", "88,000 3,500")
+    assert plot.path[1] == (88_000.0, 3_500.0)
+    assert account.revision == 1  # a path is a question, no edit
+    assert plot.path_line.x.tolist() == [100_000, 92_000, 88_000]
+    assert (plot.handle.x[0], plot.handle.y[0]) == (88_000, 3_500)
+    assert plot.falls.visible
+    assert len(plot.falls.x) == len(plot.data.events) == 2
+    act(plot, "waypoint", "88,000")
+    assert "give marks of BTCUSDT and ETHUSDT" in plot.message
+    act(plot, "clear", "")
+    assert plot.path == []
+    assert not plot.path_line.visible
+    assert not plot.falls.visible
+    act(plot, "drags", "marks")
+    drag(plot, 95_000.0, 4_000.0)
+    assert account.marks["BTCUSDT"] == 95_000
+
+
+def test_a_path_may_come_from_a_table_and_goes_with_its_symbols() -> None:
+    import pandas as pd
+
+    table = pd.DataFrame({"BTCUSDT": [95_000, 90_000], "ETHUSDT": [3_900, 3_700]})
+    account = mw.presets.multi_asset()
+    plot = FrontierPlot(account, path=table)
+    assert plot.path == [(95_000.0, 3_900.0), (90_000.0, 3_700.0)]
+    plot.second = "SOLUSDT"
+    assert plot.path == []
+    plot.close()
+
+
+def test_the_ellipse_holds_what_is_likely(account: mw.Account) -> None:
+    likely = LikelyMoves({"BTCUSDT": 0.6, "ETHUSDT": 0.8}, correlation=0.0)
+    plane = frontier(account, "BTCUSDT", "ETHUSDT", likely=likely)
+    assert plane.ellipse is not None
+    x, y = plane.ellipse
+    # sqrt(chi-squared of 2 at 95 %) = 2.4477 standard deviations of a day.
+    assert x.max() == pytest.approx(100_000 * np.exp(0.6 / np.sqrt(365) * 2.44775), rel=1e-5)
+    assert y.min() == pytest.approx(4_000 * np.exp(-0.8 / np.sqrt(365) * 2.44775), rel=1e-3)
+    assert "The dotted ellipse holds 95\N{NO-BREAK SPACE}% of all moves" in plane.text
+    draws = np.random.default_rng(5).standard_normal((2, 200_000))
+    rho = 0.85
+    likely = LikelyMoves({"BTCUSDT": 0.6, "ETHUSDT": 0.8}, correlation=rho)
+    u = 0.6 / np.sqrt(365) * draws[0]
+    v = 0.8 / np.sqrt(365) * (rho * draws[0] + np.sqrt(1 - rho**2) * draws[1])
+    far = likely.distance("BTCUSDT", "ETHUSDT", np.expm1(u), np.expm1(v))
+    assert (far <= 2.44775).mean() == pytest.approx(0.95, abs=0.002)
+    other = LikelyMoves({"SOLUSDT": 0.9}, correlation=0.5)
+    assert frontier(account, likely=other).ellipse is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (({"A": -0.5}, 0.5), "volatility"),
+        (({"A": 0.5}, 1.0), "correlation"),
+        (({"A": 0.5}, -1.0), "correlation"),
+        (({"A": 0.5}, 0.5, 0.0), "days"),
+    ],
+)
+def test_what_is_likely_has_bounds(arguments: Any, words: str) -> None:
+    with pytest.raises((TraitError, ValueError), match=words):
+        LikelyMoves(*arguments)
+
+
+def test_what_is_likely_is_drawn(account: mw.Account) -> None:
+    likely = LikelyMoves({"BTCUSDT": 0.6, "ETHUSDT": 0.8}, correlation=0.85)
+    plot = FrontierPlot(account, likely=likely)
+    assert plot.ellipse.visible
+    assert len(plot.ellipse.x) > 50
+    plot.likely = None
+    assert not plot.ellipse.visible
+    plot.close()

@@ -10,10 +10,14 @@ import numpy as np
 import pytest
 from ipywidgets import Widget
 from ipywidgets.widgets.widget import _instances as registry
+from traitlets import TraitError
 
 import margin_widgets as mw
+from margin_widgets.account.curve_words import describe
 from margin_widgets.account.formatting import amount
-from margin_widgets.widgets.equity_plot import GUIDES, EquityPlot, describe, lead_regions
+from margin_widgets.account.lead import lead_regions
+from margin_widgets.widgets.editing import guarded
+from margin_widgets.widgets.equity_plot import GUIDES, EquityPlot
 from margin_widgets.widgets.plotting import (
     FRAMES,
     LabelPlacer,
@@ -149,7 +153,7 @@ def test_axis_of_a_common_move_has_true_minus_signs(plot: EquityPlot) -> None:
 def test_lines_end_in_a_point_the_browser_can_draw(account: mw.Account, plot: EquityPlot) -> None:
     ratio = RatioPlot(account)
     lines = [plot.cross_line, plot.isolated_line, plot.guides]
-    for line in [*lines, ratio.cross_line, ratio.isolated_line, ratio.guides]:
+    for line in [*lines, ratio.cross_line, ratio.isolated_line, ratio.levels]:
         assert np.isfinite(np.atleast_2d(line.y)[:, -1]).all()
         assert np.isfinite(np.atleast_2d(line.x)[:, -1]).all()
     ratio.close()
@@ -180,9 +184,7 @@ def test_no_liquidation_price_in_words() -> None:
         collateral={"USDT": 1_000_000},
         positions=[mw.Position("BTCUSDT", 0.1, 100_000, leverage=0.5)],
     )
-    assert "cannot reach maintenance at any positive price" in describe(
-        account, account.curve("BTCUSDT")
-    )
+    assert "cannot reach maintenance at any positive price" in describe(account.curve("BTCUSDT"))
 
 
 def test_markup_in_a_symbol_is_text() -> None:
@@ -194,7 +196,7 @@ def test_markup_in_a_symbol_is_text() -> None:
     )
     plot = EquityPlot(account)
     plot.view = bad
-    for box in (plot._switch, plot._caption_box):
+    for box in (plot._controls, plot._data_box, plot._caption_box):
         assert "<img" not in box.html
     plot.close()
 
@@ -247,12 +249,12 @@ def test_caption_says_keeps_only_of_what_no_longer_moves(plot: EquityPlot) -> No
     assert "keeps" not in plot.caption
     assert "has 5,000.00 there with 1 position still open" in plot.caption
     moving = mw.presets.bitcoin_on_bitcoin()
-    caption = describe(moving, moving.curve(shock=True))
+    caption = describe(moving.curve(shock=True))
     assert "keeps" not in caption
     lent = mw.presets.ref2()
     lent.collateral["USDT"] = 4_000
     assert "owes 3,000.00 (margin lent beyond the wallet)" in describe(
-        lent, lent.curve(shock=True, low=-0.2, high=0.1)
+        lent.curve(shock=True, low=-0.2, high=0.1)
     )
 
 
@@ -280,15 +282,6 @@ def test_cross_is_never_without_its_label(make: Callable[[], mw.Account]) -> Non
             if text.startswith("LIQ") and f"--mw-{width}-cross" in color
         ]
         assert len(named) == 1
-    plot.close()
-
-
-def test_ratio_lines_are_named_and_end_at_their_trigger(account: mw.Account) -> None:
-    plot = RatioPlot(account)
-    assert {"cross", "isolated ETH", "isolated BTC"} <= set(labels(plot))
-    events = (*plot.curve.cross.events, *plot.curve.isolated.events)
-    assert sorted(plot.ends.x) == sorted(event.x for event in events)
-    assert (plot.ends.y == 1.0).all()
     plot.close()
 
 
@@ -339,7 +332,7 @@ def test_view_is_shared_and_falls_back(account: mw.Account) -> None:
     assert equity.view == ratio.view == "ETHUSDT"
     del account.positions["ETHUSDT"]
     assert selection.view == equity.view == ratio.view == "all"
-    ratio._on_switch({"type": "action", "action": "axis", "value": "BTCUSDT"})
+    ratio._receive({"type": "action", "action": "axis", "value": "BTCUSDT"})
     assert equity.view == "BTCUSDT"
     equity.close()
     ratio.close()
@@ -360,29 +353,6 @@ def test_nothing_is_sent_when_nothing_changes(
 ) -> None:
     plot.update()
     assert sent == []
-
-
-def test_hidden_ratio_plot_waits(account: mw.Account) -> None:
-    plot = RatioPlot(account, active=False)
-    assert plot.curve is None
-    plot.active = True
-    before = plot.cross_line.y.copy()
-    plot.active = False
-    account.collateral["USDT"] = 12_000
-    assert np.array_equal(plot.cross_line.y, before, equal_nan=True)
-    plot.active = True
-    assert not np.array_equal(plot.cross_line.y, before, equal_nan=True)
-    plot.close()
-
-
-def test_ratio_ends_at_liquidation(account: mw.Account) -> None:
-    plot = RatioPlot(account)
-    for line, mode in ((plot.cross_line, "cross"), (plot.isolated_line, "isolated")):
-        last = min(event.x for event in getattr(plot.curve, mode).events)
-        assert np.nanmax(line.y) == pytest.approx(1.0)
-        # The last point is the invisible one that ends the line.
-        assert np.isnan(line.y[:-1][line.x[:-1] < last]).all()
-    plot.close()
 
 
 # ---------------------------------------------------------------- dragging
@@ -525,6 +495,382 @@ def test_preview_of_other_marks(account: mw.Account, plot: EquityPlot) -> None:
     assert value_at(plot.cross_line, 0.0) == pytest.approx(7_500)
     plot.preview({})
     assert np.array_equal(plot.cross_line.y, before, equal_nan=True)
+
+
+# ---------------------------------------------------------------- ending a drag, typing
+
+
+def begin(plot: EquityPlot, mark: object, x: float, index: int = 0) -> None:
+    """A drag that has come to x and is still held."""
+    for event in ("drag_start", "drag"):
+        mark._handle_custom_msgs(
+            mark, {"event": event, "point": {"x": x, "y": 0.0}, "index": index}
+        )
+
+
+@pytest.mark.parametrize(
+    ("what", "x"), [("handle", 95_000.0), ("marker", 85_000.0), ("entry", 97e3)]
+)
+def test_escape_ends_a_drag_without_an_edit(
+    account: mw.Account, plot: EquityPlot, what: str, x: float
+) -> None:
+    plot.view = "BTCUSDT"
+    marks = {"handle": plot.handle, "marker": plot.liquidations, "entry": plot.entries}
+    mark, index = marks[what], marker(plot, "isolated") if what == "marker" else 0
+    caption, revision, places = plot.caption, account.revision, mark.x.copy()
+    lines = [line.y.copy() for line in (plot.cross_line, plot.isolated_line)]
+    begin(plot, mark, x, index)
+    assert plot.caption != caption
+    plot._on_figure({"type": "escape"})
+    for line, before in zip((plot.cross_line, plot.isolated_line), lines, strict=True):
+        assert np.array_equal(line.y, before, equal_nan=True)
+    assert (plot.caption, account.revision, plot.stem.x[0]) == (caption, revision, 100_000)
+    assert not plot.trials.visible
+    # The browser still says that the mark was moved, and where it was let go.
+    mark.set_state({"x": [x] * len(places)})
+    mark._handle_custom_msgs(mark, {"event": "drag_end", "point": {"x": x}, "index": index})
+    assert account.revision == revision
+    assert np.array_equal(mark.x, places)
+
+
+def test_dragging_an_entry_edits_it_and_cannot_leave_the_prices(
+    account: mw.Account, plot: EquityPlot
+) -> None:
+    assert not plot.entries.visible
+    plot.view = "BTCUSDT"
+    assert plot.entries.visible
+    begin(plot, plot.entries, 97_000.0)
+    # 0.5 x (100,000 - 97,000) more profit
+    assert value_at(plot.cross_line, 100_000.0) == pytest.approx(11_500)
+    assert "equity 11,500.00 instead of 10,000.00" in plot.caption
+    plot.entries._handle_custom_msgs(plot.entries, {"event": "drag_end", "point": {"x": -1e6}})
+    assert account.positions["BTCUSDT"].entry_price == pytest.approx(70_250)
+    assert "held at the edge of the picture" in plot.message
+    account.undo()
+    assert plot.entries.x.tolist() == [100_000]
+
+
+def test_what_is_dragged_can_be_typed(account: mw.Account, plot: EquityPlot) -> None:
+    plot.view = "BTCUSDT"
+    plot._receive({"type": "action", "action": "typing"})
+    for name in ("mark", "entry", "isolated", "cross"):
+        assert f'data-action="put-{name}"' in plot._data_box.html
+    plot._receive({"type": "action", "action": "put-isolated", "value": "85,000"})
+    assert account.positions["BTCUSDT"].margin == pytest.approx(7_712.50)
+    plot._receive({"type": "action", "action": "put-cross", "value": "75000"})
+    assert account.cross.positions["BTCUSDT"].liquidation_price == pytest.approx(75_000)
+    plot._receive({"type": "action", "action": "put-entry", "value": "99000"})
+    assert account.positions["BTCUSDT"].entry_price == 99_000
+    plot._receive({"type": "action", "action": "put-mark", "value": "98000"})
+    assert account.mark("BTCUSDT") == 98_000
+    plot.view = "all"
+    plot._receive({"type": "action", "action": "put-mark", "value": "\N{MINUS SIGN}50 %"})
+    assert account.mark("ETHUSDT") == pytest.approx(2_000)
+    assert account.mark("BTCUSDT") == pytest.approx(49_000)
+
+
+@pytest.mark.parametrize(
+    ("view", "action", "text", "words"),
+    [
+        ("BTCUSDT", "put-mark", "-5", "mark: -5 must be above 0"),
+        ("all", "put-mark", "-100", "move of all marks: -100 must be above"),
+        ("BTCUSDT", "put-isolated", "105000", "at or beyond the present mark"),
+        ("BTCUSDT", "put-entry", "abc", "entry: 'abc' is not a number"),
+    ],
+)
+def test_what_cannot_be_typed_is_told(
+    account: mw.Account, plot: EquityPlot, view: str, action: str, text: str, words: str
+) -> None:
+    plot.view = view
+    revision = account.revision
+    tell = guarded(plot._receive, plot._tell)
+    tell(None, {"type": "action", "action": action, "value": text}, None)
+    assert words in plot.message
+    assert account.revision == revision
+
+
+# ---------------------------------------------------------------- brush and zoom
+
+
+def test_one_interaction_at_a_time(plot: EquityPlot) -> None:
+    assert plot.tool == "move"
+    assert plot.figure.interaction is None
+    for tool in ("brush", "zoom"):
+        plot._receive({"type": "action", "action": "tool", "value": tool})
+        assert plot.figure.interaction is plot._brush
+        assert 'data-action="low"' in plot._data_box.html
+    plot._on_figure({"type": "escape"})
+    assert plot.tool == "move"
+    assert plot.figure.interaction is None
+    with pytest.raises(TraitError, match="tool"):
+        plot.tool = "lasso"
+
+
+def brush(plot: EquityPlot, low: float, high: float) -> None:
+    """What the browser sends of a brush."""
+    plot._brush.set_state({"brushing": True})
+    plot._brush.set_state({"selected": [low, (low + high) / 2]})
+    plot._brush.set_state({"selected": [low, high], "brushing": False})
+
+
+@pytest.mark.parametrize("typed", [False, True])
+def test_a_brush_reads_both_modes(plot: EquityPlot, typed: bool) -> None:
+    plot.tool = "brush"
+    if typed:
+        plot._act("low", "-14")
+        plot._act("high", "-5")
+        assert plot._brush.selected.tolist() == pytest.approx([-0.14, -0.05])
+    else:
+        brush(plot, -0.14, -0.05)
+    assert plot.reading is not None
+    assert plot.reading.curve.low == pytest.approx(-0.14)
+    least = plot.reading.least
+    assert least["isolated"][0] == pytest.approx(3_000)
+    assert least["cross"] == pytest.approx((0.0, plot.curve.cross.events[0].x))
+    head, rows = plot.reading.table()
+    assert head[1:3] == ["isolated equity", "cross equity"]
+    figures = {row[0].replace("\N{NO-BREAK SPACE}", " "): row[1:] for row in rows}
+    # 10,000 - 0.05 x 70,000 at the one end; 3,000 kept and all lost at the other
+    assert figures[f"{MINUS}5.00 %"][:2] == ["6,500.00", "6,500.00"]
+    assert figures[f"{MINUS}14.00 %"][:2] == ["3,000.00", "0.00"]
+    assert figures[f"{MINUS}13.73 %"][1] == "388.21 → 0.00"
+    assert figures[f"{MINUS}9.55 %"][0] == "3,226.13 → 3,000.00"
+    for word in ("LIQ isolated ETH", "LIQ isolated BTC", "LIQ cross account", "6,500.00"):
+        assert word in plot._data_box.html
+    plot.tool = "move"
+    assert plot.reading is None
+
+
+def test_a_reading_follows_edits(account: mw.Account, plot: EquityPlot) -> None:
+    plot.tool = "brush"
+    brush(plot, -0.14, -0.05)
+    account.collateral["USDT"] = 11_000
+    assert plot.reading.least["isolated"][0] == pytest.approx(4_000)
+    assert plot.reading.curve.low == pytest.approx(-0.14)
+
+
+@pytest.mark.parametrize("typed", [False, True])
+def test_zoom_shows_a_range_and_reset_the_whole(
+    account: mw.Account, plot: EquityPlot, typed: bool
+) -> None:
+    plot.view = "BTCUSDT"
+    whole = (plot._x.min, plot._x.max)
+    plot.tool = "zoom"
+    if typed:
+        plot._act("high", "95000")
+        plot._act("low", "85000")
+    else:
+        brush(plot, 85_000, 95_000)
+    assert (plot._x.min, plot._x.max) == (85_000, 95_000)
+    assert plot._brush.selected is None
+    assert plot.cross_line.x.min() == 85_000
+    assert not plot.handle.visible
+    account.positions["BTCUSDT"].quantity = 0.51
+    assert (plot._x.min, plot._x.max) == (85_000, 95_000)
+    plot._act("reset", "")
+    account.undo()
+    assert (plot._x.min, plot._x.max) == whole
+    assert plot.handle.visible
+
+
+def test_a_range_that_is_none_is_told(plot: EquityPlot) -> None:
+    plot.tool = "zoom"
+    tell = guarded(plot._receive, plot._tell)
+    tell(None, {"type": "action", "action": "low", "value": "30"}, None)
+    assert "must be below" in plot.message
+    plot.tool = "brush"
+    tell(None, {"type": "action", "action": "low", "value": "-60"}, None)
+    assert "must lie in the picture" in plot.message
+    brush(plot, -0.1, -0.1)  # a click
+    assert plot.reading is None
+
+
+# ---------------------------------------------------------------- the mode looked at
+
+
+def click(plot: EquityPlot, x: float, y: float) -> None:
+    low, high = plot._x.min, plot._x.max
+    bottom, top = plot._y.min, plot._y.max
+    place = {"x": (x - low) / (high - low), "y": (top - y) / (top - bottom), "width": 500.0}
+    plot._on_figure({"type": "click", **place})
+
+
+def test_a_click_on_a_curve_selects_its_mode(account: mw.Account) -> None:
+    selection = Selection()
+    plot, cards = EquityPlot(account, selection), mw.ModeCards(account, selection)
+    click(plot, -0.17, 3_000)
+    assert selection.mode == "isolated"
+    assert plot.isolated_line.stroke_width > plot.cross_line.stroke_width
+    assert plot.cross_line.opacities[0] < plot.isolated_line.opacities[0]
+    assert cards.view.html.count("mw-chosen") == 1
+    click(plot, -0.17, 10_000)  # nothing is there
+    assert selection.mode == "isolated"
+    click(plot, -0.17, 0)
+    assert selection.mode == "cross"
+    click(plot, -0.17, 0)
+    assert selection.mode == ""
+    for wanted in ("cross", "isolated", ""):  # where both are, they take turns
+        click(plot, 0.05, 13_500)
+        assert selection.mode == wanted
+    plot._receive({"type": "action", "action": "mode", "value": "cross"})
+    assert selection.mode == "cross"
+    plot.close()
+    cards.close()
+
+
+# ---------------------------------------------------------------- ghosts
+
+
+@pytest.mark.parametrize("view", ["all", "BTCUSDT"])
+def test_ghosts_are_the_curves_of_their_accounts(
+    account: mw.Account, plot: EquityPlot, view: str
+) -> None:
+    plot.view = view
+    pinned, preview = account.copy(), account.copy()
+    pinned.collateral["USDT"] = 12_000
+    preview.positions["BTCUSDT"].margin = 7_712.5
+    plot.ghosts = {"preview": preview, "pinned": pinned}
+    assert plot.ghost_lines.visible
+    row = 0
+    for other in (preview, pinned):
+        axis = {"shock": True} if view == "all" else {"symbol": view}
+        own = other.curve(low=plot._x.min, high=plot._x.max, **axis)
+        for mode, dash in (("cross", "--mw-ghost-cross"), ("isolated", "--mw-ghost-isolated")):
+            x, y = plot.ghost_lines.x[row], plot.ghost_lines.y[row]
+            series = getattr(own, mode)
+            known = np.isfinite(y[:-1])
+            assert dash in plot.ghost_lines.colors[row]
+            assert len(x[:-1][known]) == len(own.x)
+            np.testing.assert_array_equal(y[:-1][known], series.equity)
+            gaps = x[:-1][~known & np.isfinite(x[:-1])]
+            assert sorted(gaps) == sorted(event.x for event in series.events)
+            for event in series.events:
+                assert event.x in plot.ghost_liquidations[mode].x
+            row += 1
+    assert plot._y.max >= np.nanmax(plot.ghost_lines.y)
+    texts = labels(plot)
+    assert any(text.startswith("preview LIQ BTC") for text in texts)
+    assert any(text.startswith("pinned") for text in texts)
+    assert "Preview (thin grey): isolated LIQ" in plot.caption
+    assert "Pinned (thin grey): isolated LIQ" in plot.caption
+    plot._receive({"type": "action", "action": "data"})
+    for words in ("preview, isolated", "preview, cross", "pinned, isolated", "pinned, cross"):
+        assert words in plot._data_box.html
+    plot.ghosts = {"preview": None, "pinned": None}
+    assert plot.ghosts == {}
+    assert not plot.ghost_lines.visible
+    assert not any(mark.visible for mark in plot.ghost_liquidations.values())
+    assert "thin grey" not in plot.caption
+
+
+def test_ghosts_start_from_their_own_marks_and_may_have_no_such_axis(
+    account: mw.Account, plot: EquityPlot
+) -> None:
+    plot.ghosts = {"pinned": account.copy()}
+    account.marks["BTCUSDT"] = 95_000
+    assert "Pinned (thin grey, from its own marks)" in plot.caption
+    other = account.copy()
+    del other.positions["BTCUSDT"]
+    other.marks = {"ETHUSDT": 4_000}
+    plot.view = "BTCUSDT"
+    plot.ghosts = {"preview": other}
+    assert "Preview: nothing on this axis." in plot.caption
+    assert not plot.ghost_lines.visible
+
+
+def test_ghosts_are_accounts(plot: EquityPlot) -> None:
+    with pytest.raises(ValueError, match="ghosts"):
+        plot.ghosts = {"preview": 3}
+
+
+def test_the_dashboard_draws_what_panels_look_at(account: mw.Account) -> None:
+    dashboard = mw.Dashboard(account)
+    drawer = dashboard.panel("compare")
+    drawer.active = True
+    drawer.pin()
+    solve = dashboard.panel("solve")
+    repair = dashboard.panel("repair")
+    solve.preview, repair.preview = account.copy(), account.copy()
+    assert dashboard.equity.ghosts == {"pinned": drawer.pinned, "preview": repair.preview}
+    repair.preview = None
+    assert dashboard.equity.ghosts["preview"] is solve.preview
+    account.positions["BTCUSDT"].quantity = 0.4
+    assert dashboard.equity.ghosts.get("pinned") is drawer.pinned
+    solve.preview = None
+    drawer.unpin()
+    assert dashboard.equity.ghosts == {}
+    dashboard.close()
+
+
+# ---------------------------------------------------------------- what is assumed, and more lines
+
+
+def test_below_zero_is_hatched(gapped: EquityPlot) -> None:
+    gapped.view = "BTCUSDT"
+    row = list(GUIDES).index("hatch")
+    x, y = gapped.guides.x[row], gapped.guides.y[row]
+    known = np.isfinite(y[:-1])
+    assert known.sum() > 20
+    assert y[:-1][known].min() >= gapped._y.min - 1e-6
+    assert y[:-1][known].max() <= 1e-6
+    assert x[:-1][known].min() >= gapped._x.min
+    assert x[:-1][known].max() <= gapped._x.max + 1e-6
+
+
+def test_every_jump_has_a_bracket_at_both_ends(plot: EquityPlot) -> None:
+    row = list(GUIDES).index("bracket")
+    y = plot.guides.y[row][:-1]
+    heights = sorted(y[np.isfinite(y)].tolist())
+    ends = [
+        end
+        for event in (*plot.curve.cross.events, *plot.curve.isolated.events)
+        for end in (event.equity_before, event.equity_after)
+    ]
+    assert heights == pytest.approx(sorted(ends * 2))
+
+
+def test_assumptions_are_chips_beside_the_picture() -> None:
+    plot = EquityPlot(mw.presets.multi_asset())
+    for words in ("haircut BTC 5.0", "funding off", "fill at trigger", "liquidation fee 1.25"):
+        assert words in plot._caption_box.html
+    for words in ("haircut BTC 5.0", "funding not modelled", "filled at the mark that triggers"):
+        assert words in plot.caption
+    plot.close()
+
+
+def test_a_cross_price_carries_its_condition(plot: EquityPlot) -> None:
+    plot.view = "BTCUSDT"
+    assert "LIQ account 80,804.02 if ETHUSDT 4,000" in labels(plot)
+    assert plot.x_axis.label == "mark price of BTCUSDT, other marks unchanged"
+
+
+def test_equity_if_nobody_were_liquidated(plot: EquityPlot) -> None:
+    plot.show_untouched = True
+    assert plot.ghost_lines.visible
+    x, y = plot.ghost_lines.x, plot.ghost_lines.y
+    drawn = np.isfinite(y[:-1])
+    # 10,000 + 70,000 x move, below zero too
+    np.testing.assert_allclose(y[:-1][drawn], 10_000 + 70_000 * x[:-1][drawn], atol=1e-8)
+    assert plot._y.min < np.nanmin(y[:-1])
+    assert x[0] == pytest.approx(plot._x.min)
+    assert "if nobody liquidated" in labels(plot)
+    plot.show_untouched = False
+    assert not plot.ghost_lines.visible
+
+
+def test_files_of_the_picture(plot: EquityPlot, tmp_path) -> None:
+    other = plot.account.copy()
+    other.collateral["USDT"] = 12_000
+    plot.ghosts = {"pinned": other}
+    svg = plot.to_svg(tmp_path / "equity.svg", theme="dark")
+    assert (tmp_path / "equity.svg").read_text(encoding="utf-8") == svg
+    for words in ("thin: pinned", "pinned LIQ account", 'data-mark="ghost-pinned-cross"'):
+        assert words in svg
+    assert "Pinned (thin grey)" in plot._repr_mimebundle_()["text/html"]
+    empty = EquityPlot(mw.Account(venue="binance-usdm", collateral={"USDT": 1_000}))
+    with pytest.raises(ValueError, match="nothing is drawn: Add a position"):
+        empty.to_svg()
+    empty.close()
 
 
 # ---------------------------------------------------------------- throttle

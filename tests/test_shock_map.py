@@ -14,7 +14,8 @@ from ipywidgets.widgets.widget import _instances as registry
 from traitlets import TraitError
 
 import margin_widgets as mw
-from margin_widgets.account.shock_map import hatched, shock_map
+from margin_widgets.account.likely_moves import LikelyMoves
+from margin_widgets.account.shock_map import border, hatched, shock_map
 from margin_widgets.widgets.selection import Selection
 from margin_widgets.widgets.shock_map import ShockMap
 
@@ -297,3 +298,53 @@ def test_a_hundred_leave_nothing(account: mw.Account) -> None:
         plot.close()
     assert len(registry) == before
     assert len(account._trait_notifiers.get("revision", {}).get("change", [])) == observers
+
+
+# ---------------------------------------------------------------- contour, and what is not likely
+
+
+def strokes(line: tuple[Any, Any]) -> set[tuple[float, ...]]:
+    """Edges of single cells that a NaN-separated line of strokes consists of, rounded."""
+    x, y = (np.round(axis.reshape(-1, 3)[:, :2], 9) for axis in line)
+    return {(*a.tolist(), *b.tolist()) for a, b in zip(x, y, strict=True)}
+
+
+def test_the_contour_runs_where_the_leader_changes(account: mw.Account) -> None:
+    grid = shock_map(account, "BTCUSDT", "ETHUSDT", points=5, reach=0.19)
+    leader = np.sign(grid.difference)
+    assert {-1.0, 0.0, 1.0} == set(leader.ravel().tolist())
+    total = 0.0
+    for x1, x2, y1, y2 in strokes(border(grid.x, grid.y, grid.difference)):
+        assert (x1 == x2) != (y1 == y2)  # along one side of cells
+        total += abs(x2 - x1) + abs(y2 - y1)
+    changes = (leader[:, 1:] != leader[:, :-1]).sum() + (leader[1:] != leader[:-1]).sum()
+    assert total == pytest.approx(changes * 0.095)
+
+
+def test_a_map_without_a_leader_has_no_contour() -> None:
+    x = np.array([-0.1, 0.0, 0.1])
+    assert [len(axis) for axis in border(x, x, np.zeros((3, 3)))] == [0, 0]
+
+
+def test_what_is_hardly_ever_seen_is_dotted_only_where_somebody_says_what_is_likely(
+    account: mw.Account, plot: ShockMap
+) -> None:
+    assert not plot.dots.visible
+    assert "Dotted" not in plot.caption
+    plot.likely = LikelyMoves({"BTCUSDT": 0.6, "ETHUSDT": 0.8}, correlation=0.85, days=30)
+    far = plot.data.far
+    assert far is not None
+    # Opposite corners: both down is likelier than one up and one down.
+    first = plot.data.likely.distance("BTCUSDT", "ETHUSDT", np.array(-0.3), np.array(-0.36))
+    other = plot.data.likely.distance("BTCUSDT", "ETHUSDT", np.array(0.3), np.array(-0.36))
+    assert float(first) < 4 < float(other)
+    assert far[0, -1]
+    assert not far[20, 20]
+    assert plot.dots.visible
+    known = plot.dots.x[np.isfinite(plot.dots.x)]
+    assert len(known) // 2 == pytest.approx(far.sum() / 2, rel=0.02)
+    assert "Dotted is" in plot.caption
+    assert "correlation 0.85" in plot.caption
+    assert "Dotted is" in plot._repr_mimebundle_()["text/html"]
+    plot.likely = None
+    assert not plot.dots.visible

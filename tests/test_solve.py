@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import sys
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from traitlets import TraitError
 import margin_widgets as mw
 from margin_widgets.account.solve import KeepRatio, LiquidationAt, Survive, find, solve
 from margin_widgets.account.solve.root import crossing
+from margin_widgets.account.solve.together import margins_together
 from margin_widgets.widgets import Selection, SolvePanel
 
 BTC, ETH = "BTCUSDT", "ETHUSDT"
@@ -393,3 +395,25 @@ class TestPanel:
         assert "pooling saves nothing" in bundle["text/plain"]
         assert "http" not in bundle["text/html"]
         panel.close()
+
+
+@pytest.mark.parametrize("goal", [Survive(-0.3), Survive(0.2), Survive(-0.05), KeepRatio(0.5)])
+@pytest.mark.parametrize("name", ["multi_asset", "exchange_account", "ref2", "inverse"])
+def test_margins_found_together_are_those_found_one_by_one(
+    name: str, goal: Survive | KeepRatio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = getattr(mw.presets, name)()
+    together = find(account, goal).isolated
+    # The function `find` hides the module of that name.
+    monkeypatch.setattr(sys.modules["margin_widgets.account.solve.find"], "found_together", list)
+    alone = find(account, goal).isolated
+    assert together.needs == alone.needs
+    assert together.changes == alone.changes
+    assert together.text == alone.text
+
+
+def test_many_margins_are_found_together() -> None:
+    account = mw.presets.ref2()
+    found = margins_together(account.books, Survive(-0.3), [0, 1], 1e-11, 1e-14)
+    assert [found[place].margin for place in (0, 1)] == [15_175, 6_140]
+    assert margins_together(account.books, LiquidationAt(BTC, 85_000), [0], 1e-11, 1e-14) == {}

@@ -13,6 +13,7 @@ import pytest
 
 import margin_widgets as mw
 from margin_widgets.account.curve_words import describe, event_name
+from margin_widgets.account.equity_picture import EquityPicture, ghost
 from margin_widgets.account.labels import Placer, text_width
 from margin_widgets.account.lead import lead_regions
 from margin_widgets.account.palette import DARK, INLINE, LIGHT
@@ -32,6 +33,7 @@ PRESETS = {
     )
 }
 PICTURES = ("equity", "margin_ratio")
+MODES = ("cross", "isolated")
 
 
 def plain(text: str | None) -> str:
@@ -245,12 +247,31 @@ def test_labels_keep_off_each_other() -> None:
 
 @pytest.mark.parametrize("preset", PRESETS.values(), ids=PRESETS)
 def test_words_are_those_of_the_plot(preset) -> None:
-    equity_plot = pytest.importorskip("margin_widgets.widgets.equity_plot")
-    account = preset()
-    for curve in curves(account):
-        assert curve.describe() == describe(curve)
-        if hasattr(equity_plot, "describe"):
-            assert describe(curve) == equity_plot.describe(account, curve)
+    plot = pytest.importorskip("margin_widgets.widgets.equity_plot").EquityPlot(preset())
+    assert plot.caption == plot.curve.describe() == describe(plot.curve)
+    plot.close()
+
+
+def test_hypothetical_accounts_are_thin_lines_of_their_own() -> None:
+    account = mw.presets.ref2()
+    other = account.copy()
+    other.collateral["USDT"] = 12_000
+    curve = account.curve(shock=True, low=-0.2, high=0.1)
+    beside = ghost(account, other, "pinned", curve)
+    picture = EquityPicture(curve, (beside,))
+    drawn = Drawn(picture.to_svg())
+    up = drawn.scale("end")
+    first = drawn.line("ghost-pinned-isolated")[0]
+    # 3,000 and the 2,000 more
+    assert up(first[0][1]) == pytest.approx(5_000, abs=30)
+    assert len(drawn.line("ghost-pinned-cross")) == 2
+    assert len(drawn.marks("ghost-pinned-isolated-liq")) == 2
+    dashes = {m: drawn.marks(f"ghost-pinned-{m}")[0].get("stroke-dasharray") for m in MODES}
+    assert dashes == {"cross": None, "isolated": "7 4"}
+    assert "pinned LIQ account −16.61 %" in drawn.words
+    assert "thin: pinned" in drawn.words
+    said = plain(drawn.root.find(f"{SVG}desc").text)
+    assert "Pinned (thin grey): isolated LIQ ETH −9.09 %, BTC −9.55 %; cross LIQ" in said
 
 
 def test_event_names() -> None:

@@ -60,6 +60,14 @@ export function makeRoot(el: HTMLElement, part: string, disposer: Disposer): HTM
   return root;
 }
 
+/**
+ * An id for an element that others refer to. Each widget loads a copy of its module of its own, so
+ * that counting would give the same id to parts of two of them.
+ */
+export function freshId(prefix: string): string {
+  return `${prefix}-${Math.random().toString(36).slice(2, 10)}`;
+}
+
 /** Create an element with a class and, optionally, text. */
 export function make<K extends keyof HTMLElementTagNameMap>(
   tag: K,

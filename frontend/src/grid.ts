@@ -89,7 +89,11 @@ export class Grid {
     parent.prepend(this.element);
     for (const column of options.columns) this.columnOf.set(column.field, column);
     this.take(options.rows);
-    const empty = make("div", "mw-empty", options.placeholder);
+    const none = make("div");
+    const words = make("div", "mw-empty", options.placeholder);
+    none.setAttribute("role", "row");
+    words.setAttribute("role", "gridcell");
+    none.append(words);
     this.table = new Tabulator(this.element, {
       data: options.rows.map(({ id }) => ({ id })),
       columns: options.columns.map((column) => this.define(column)),
@@ -98,7 +102,7 @@ export class Grid {
       nestedFieldSeparator: false,
       rowHeight: ROW_HEIGHT,
       maxHeight: options.maxHeight,
-      placeholder: empty,
+      placeholder: none,
       rowFormatter: (row) => this.formatRow(row.getData().id, row.getElement()),
     });
     this.table.on("tableBuilt", () => {
@@ -155,7 +159,11 @@ export class Grid {
     const { element, options } = this;
     if (options.label) element.setAttribute("aria-label", options.label);
     element.removeAttribute("tabindex");
+    // The scrolled element can take the focus, so it cannot stand unnamed between grid and rows.
+    element.removeAttribute("aria-owns");
     this.holder.tabIndex = -1;
+    this.holder.setAttribute("role", "rowgroup");
+    this.holder.firstElementChild?.setAttribute("role", "presentation");
     const headers = element.querySelectorAll<HTMLElement>('[role="columnheader"]');
     options.columns.forEach((column, index) => {
       const header = headers[index];
@@ -419,6 +427,22 @@ export class Grid {
       this.textWidth.set(text, width);
     }
     return width;
+  }
+
+  /** Render every row for a printer, or the rows in view again. */
+  print(on: boolean): void {
+    if (!this.built) return;
+    this.element.classList.toggle("mw-printed", on);
+    this.holder.style.minHeight = on ? `${this.rows.length * ROW_HEIGHT}px` : "";
+    this.widths.clear();
+    this.redraw();
+    if (!on) return;
+    // Paper is as wide as it is: columns share it as they shared the screen.
+    const total = [...this.widths.values()].reduce((sum, width) => sum + width, 0);
+    for (const one of this.element.querySelectorAll<HTMLElement>(".tabulator-col, .tabulator-cell")) {
+      const width = this.widths.get(one.getAttribute("tabulator-field") ?? "");
+      if (width) one.style.width = `${(100 * width) / total}%`;
+    }
   }
 
   /** Render anew after the table was hidden. */

@@ -1,12 +1,54 @@
 /**
  * Shows HTML that Python has escaped, and reports what the user does with it.
  *
- * Traits: `html`, `label`, `live`, `role`.
+ * Traits: `html`, `label`, `live`, `role`, `names` (what stands beside and is named here: a "figure"
+ * by the whole sentence, a "tabpanel" by the chosen tab).
  * Messages: {type: "action", action, value}, {type: "explain", path}, undo, redo.
+ * A button with `data-copy` copies the text of the element whose `data-key` that is; the element
+ * whose `data-copied` it is says so.
  */
-import { Disposer, focusedIn, makeRoot, sendHistoryKeys, type RenderContext } from "./common";
+import {
+  Disposer,
+  focusedIn,
+  freshId,
+  makeRoot,
+  sendHistoryKeys,
+  type RenderContext,
+} from "./common";
+import { watchKernel } from "./kernel";
 
 const CONTROL = "select[data-action], input[data-action]";
+const HIDE = "hide-explanation";
+
+/** Copy as browsers did before there was a clipboard to write to; what is copied stays selected. */
+function copySelected(source: HTMLElement): boolean {
+  const selection = window.getSelection();
+  if (!selection) return false;
+  const range = document.createRange();
+  range.selectNodeContents(source);
+  selection.removeAllRanges();
+  selection.addRange(range);
+  try {
+    return document.execCommand("copy");
+  } catch {
+    return false;
+  }
+}
+
+/** Put the text of the element that a button is for on the clipboard, and say what came of it. */
+async function copyText(root: HTMLElement, key: string): Promise<void> {
+  const source = root.querySelector<HTMLElement>(`[data-key="${CSS.escape(key)}"]`);
+  if (!source) return;
+  let done = true;
+  try {
+    await navigator.clipboard.writeText(source.textContent ?? "");
+  } catch {
+    // Not permitted, or a page without a secure address.
+    done = copySelected(source);
+  }
+  const said = root.querySelector<HTMLElement>(`[data-copied="${CSS.escape(key)}"]`);
+  if (said) said.textContent = done ? "Copied" : "Selected: press Ctrl+C";
+}
 
 /** Attribute selectors that find the same control again after a new render. */
 function findAgain(element: HTMLElement): string | null {
@@ -88,6 +130,15 @@ function revealChosen(root: HTMLElement): void {
   }
 }
 
+/** What scrolls sideways can be reached, and so scrolled, by keyboard. */
+function reachScrolled(root: HTMLElement): void {
+  for (const table of root.querySelectorAll<HTMLElement>("table.mw-data")) {
+    const wide = table.scrollWidth > table.clientWidth + 1;
+    if (wide && !table.closest(".mw-scroll, .mw-wide")) table.tabIndex = 0;
+    else table.removeAttribute("tabindex");
+  }
+}
+
 /** What is cut off can be read by pointing at it. */
 function titleIfCut(target: EventTarget | null): void {
   const element = (target as Element | null)?.closest<HTMLElement>(".mw-seg button");
@@ -119,6 +170,69 @@ function walk(event: KeyboardEvent): void {
   if (next.getAttribute("role") === "radio" && next !== target) next.click();
 }
 
+/** Give the figure in the same box the sentence as its text, or the panel below its tab's name. */
+function nameBeside(el: HTMLElement, root: HTMLElement, names: string, id: string): void {
+  if (names === "figure") {
+    const sentence = root.querySelector<HTMLElement>(".mw-caption");
+    const figure = el.parentElement?.querySelector<HTMLElement>(":scope > .bqplot");
+    if (!sentence || !figure) return;
+    sentence.id = id;
+    figure.setAttribute("role", "img");
+    figure.setAttribute("aria-labelledby", id);
+  } else if (names === "tabpanel") {
+    const panel = el.nextElementSibling;
+    const chosen = root.querySelector<HTMLElement>('[role="tab"][aria-selected="true"]');
+    if (!panel || !chosen) return;
+    chosen.id = id;
+    panel.id ||= freshId("mw-panel");
+    panel.setAttribute("role", "tabpanel");
+    panel.setAttribute("aria-labelledby", id);
+    chosen.setAttribute("aria-controls", panel.id);
+  }
+}
+
+/** bqplot draws for the width on screen; on paper, which may be narrower, the drawing is scaled. */
+function scaleForPaper(el: HTMLElement, on: boolean): void {
+  const figure = el.parentElement?.querySelector(":scope > .bqplot");
+  const frame = figure?.querySelector(".plotarea_background");
+  for (const svg of figure?.querySelectorAll(":scope > svg") ?? []) {
+    const size = `${frame?.getAttribute("width")} ${frame?.getAttribute("height")}`;
+    if (on) svg.setAttribute("viewBox", `0 0 ${size}`);
+    else svg.removeAttribute("viewBox");
+    svg.setAttribute("preserveAspectRatio", "xMinYMin");
+  }
+}
+
+/** The box around this widget and those beside it. */
+function boxOf(el: HTMLElement): HTMLElement | null {
+  return el.parentElement?.closest<HTMLElement>(".margin-widgets") ?? null;
+}
+
+/** Escape closes the explanation that is open in the same box. */
+function closeExplanation(event: KeyboardEvent, el: HTMLElement): void {
+  if (event.key !== "Escape" || event.defaultPrevented) return;
+  const close = boxOf(el)?.querySelector<HTMLElement>(`[data-action="${HIDE}"]`);
+  if (!close) return;
+  event.preventDefault();
+  event.stopPropagation();
+  close.click();
+}
+
+/** When an explanation goes, the focus goes back to its figure, or to the tab of its figure. */
+function returnFocus(el: HTMLElement, from: string): void {
+  const name = CSS.escape(from);
+  const target = `[data-explain="${name}"], [role="tab"][data-value="${name}"]`;
+  boxOf(el)?.querySelector<HTMLElement>(target)?.focus();
+}
+
+/** Where the part that had the focus made way for this one, a button of this one takes it. */
+function takeFocus(root: HTMLElement): void {
+  requestAnimationFrame(() => {
+    if (document.activeElement && document.activeElement !== document.body) return;
+    root.querySelector<HTMLElement>("[data-refocus]")?.focus({ preventScroll: true });
+  });
+}
+
 function render({ model, el }: RenderContext): () => void {
   const disposer = new Disposer();
   const root = makeRoot(el, "mw-html", disposer);
@@ -126,7 +240,8 @@ function render({ model, el }: RenderContext): () => void {
 
   const describe = () => {
     const live = Boolean(model.get("live"));
-    const role = text("role") || (live ? "status" : "");
+    // A name is no use to an element without a role.
+    const role = text("role") || (live ? "status" : text("label") ? "group" : "");
     if (role) root.setAttribute("role", role);
     else root.removeAttribute("role");
     if (live) root.setAttribute("aria-live", "polite");
@@ -138,12 +253,21 @@ function render({ model, el }: RenderContext): () => void {
   // A node replaced between press and release would swallow the click, so wait for it.
   let pressed = false;
   let shown: string | null = null;
+  const names = text("names");
+  const id = freshId("mw-name");
   const update = () => {
     const html = text("html");
     if (pressed || html === shown) return;
+    const fresh = !shown?.includes("data-refocus") && html.includes("data-refocus");
     shown = html;
+    // A live region has to be on the page before it says something, but without a place there.
+    el.classList.toggle("mw-silent", !html);
     replaceContent(root, html);
     revealChosen(root);
+    if (fresh) takeFocus(root);
+    // Later: to measure now would have the browser lay out the page for each part that changed.
+    if (html.includes("mw-data")) requestAnimationFrame(() => reachScrolled(root));
+    nameBeside(el, root, names, id);
   };
   const released = () => {
     if (!pressed) return;
@@ -165,13 +289,16 @@ function render({ model, el }: RenderContext): () => void {
 
   disposer.listen(root, "click", (event) => {
     const target = (event.target as HTMLElement).closest<HTMLElement>(
-      "[data-action], [data-explain]",
+      "[data-action], [data-explain], [data-copy]",
     );
     if (!target || !root.contains(target) || target.matches(CONTROL)) return;
     if (target.getAttribute("aria-disabled") === "true") return;
-    const { action, value, explain } = target.dataset;
-    if (action !== undefined) model.send({ type: "action", action, value: value ?? null });
-    else model.send({ type: "explain", path: explain });
+    const { action, value, explain, copy } = target.dataset;
+    if (copy !== undefined) void copyText(root, copy);
+    else if (action !== undefined) {
+      if (action === HIDE) returnFocus(el, value ?? "");
+      model.send({ type: "action", action, value: value ?? null });
+    } else model.send({ type: "explain", path: explain });
   });
   // What Enter has sent is not sent again when the focus leaves.
   const sent = new WeakMap<HTMLElement, string>();
@@ -195,11 +322,31 @@ function render({ model, el }: RenderContext): () => void {
     model.send({ type: "action", action: target.dataset.action, value: target.value });
   });
   disposer.listen(root, "keydown", walk);
+  disposer.listen(root, "keydown", (event) => closeExplanation(event, el));
   disposer.listen(root, "pointerover", (event) => titleIfCut(event.target));
-  const sizes = new ResizeObserver(() => revealChosen(root));
+  // What stands beside comes in its own time, and may be replaced.
+  const neighbours = new MutationObserver(() => nameBeside(el, root, names, id));
+  let box: HTMLElement | null = null;
+  const sizes = new ResizeObserver(() => {
+    revealChosen(root);
+    reachScrolled(root);
+    if (!names || box === el.parentElement || !el.parentElement) return;
+    box = el.parentElement;
+    neighbours.disconnect();
+    neighbours.observe(box, { childList: true });
+    nameBeside(el, root, names, id);
+  });
   sizes.observe(root);
+  if (names === "figure") {
+    const paper = matchMedia("print");
+    const scale = () => scaleForPaper(el, paper.matches);
+    paper.addEventListener("change", scale);
+    disposer.add(() => paper.removeEventListener("change", scale));
+  }
   disposer.add(() => sizes.disconnect());
+  disposer.add(() => neighbours.disconnect());
   sendHistoryKeys(root, model, disposer);
+  watchKernel(root, model, disposer);
 
   return () => disposer.dispose();
 }

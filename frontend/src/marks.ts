@@ -1,11 +1,13 @@
 /**
  * One row per symbol: its name, a slider and a number, all for the mark price.
  *
- * Traits: `rows`, `errors`, `label`, `placeholder` (shown without rows).
+ * Traits: `rows`, `errors`, `label`, `placeholder` (shown without rows), `group` (what stands
+ * between thousands), `interval` (ms between previews).
  * Messages: preview, commit, commit_text, cancel, select, undo, redo.
  */
 import {
   Disposer,
+  freshId,
   historyKey,
   make,
   makeRoot,
@@ -34,13 +36,10 @@ interface MarkError {
   message: string;
 }
 
-const PREVIEW_MS = 100;
 const KEY_COMMIT_MS = 150;
 /** How long a released slider waits for Python's answer before it shows what Python says. */
 const HOLD_MS = 800;
 const POSITIONS = 1000;
-
-let views = 0;
 
 /** Decimals of a number as written, "1,234.50" has two. */
 function decimals(text: string): number {
@@ -78,7 +77,6 @@ class MarkRow {
   constructor(
     data: MarkData,
     private readonly model: Model,
-    id: string,
   ) {
     this.data = data;
     const { symbol } = data;
@@ -94,7 +92,7 @@ class MarkRow {
     this.number.autocomplete = "off";
     this.number.spellcheck = false;
     this.number.setAttribute("aria-label", `${spoken}, number`);
-    this.message.id = `${id}-error`;
+    this.message.id = freshId("mw-error");
     this.message.setAttribute("role", "alert");
     this.element.dataset.symbol = symbol;
     const label = make("div", "mw-mark-label");
@@ -188,11 +186,12 @@ class MarkRow {
       minimumFractionDigits: digits,
       maximumFractionDigits: digits,
     });
-    return text.replace("-", "\u2212");
+    return text.replace("-", "\u2212").replaceAll(",", String(this.model.get("group") ?? ","));
   }
 
   private preview(): void {
-    const wait = this.lastPreview + PREVIEW_MS - performance.now();
+    const every = Number(this.model.get("interval") ?? 100);
+    const wait = this.lastPreview + every - performance.now();
     if (wait > 0) {
       this.previewTimer ||= window.setTimeout(() => this.sendPreview(), wait);
     } else {
@@ -325,10 +324,8 @@ class MarkRow {
 function render({ model, el }: RenderContext): () => void {
   const disposer = new Disposer();
   const root = makeRoot(el, "mw-marks", disposer);
-  const prefix = `mw-marks-${(views += 1)}`;
   const rows = new Map<string, MarkRow>();
   const empty = make("p", "mw-empty");
-  let made = 0;
 
   const update = () => {
     root.setAttribute("role", "group");
@@ -348,7 +345,7 @@ function render({ model, el }: RenderContext): () => void {
       const error = errors.find((e) => e.symbol === item.symbol) ?? null;
       let row = rows.get(item.symbol);
       if (!row) {
-        row = new MarkRow(item, model, `${prefix}-${(made += 1)}`);
+        row = new MarkRow(item, model);
         rows.set(item.symbol, row);
       }
       row.update(item, error);

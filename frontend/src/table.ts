@@ -2,13 +2,15 @@
  * An editable table. Python owns the values: an edit is sent as text and stands as pending until
  * Python answers with new `rows` (accepted) or an entry in `errors` (refused, with the reason).
  *
- * Traits: `columns`, `rows`, `selected`, `errors`, `label`, `placeholder`, `actions`, `max_height`.
+ * Traits: `columns`, `rows`, `selected`, `place` (the cell with the focus), `errors`, `label`,
+ * `placeholder`, `actions`, `max_height`.
  * Messages out: edit, cancel, paste, undo, redo, explain, action.
  * Messages in: {type: "ack", row, field}, {type: "focus", row, field?, edit?}.
  */
 import {
   Disposer,
   focusedIn,
+  freshId,
   historyKey,
   isTextField,
   make,
@@ -43,7 +45,6 @@ const DEFAULT_MAX_HEIGHT = 400;
 const NEAR = 3 * ROW_HEIGHT;
 /** A colon within this many letters after the name of a row follows the name of a field. */
 const FIELD_LENGTH = 24;
-let views = 0;
 
 class TableView {
   private readonly root: HTMLElement;
@@ -51,7 +52,7 @@ class TableView {
   private readonly bubble = make("div", "mw-bubble");
   private readonly errorList = make("ul", "mw-errors");
   private readonly toolbar = make("div", "mw-actions");
-  private readonly id = `mw-table-${(views += 1)}`;
+  private readonly id = freshId("mw-table");
   private grid!: Grid;
   private columns: Column[] = [];
   private editor: CellEditor | null = null;
@@ -61,6 +62,7 @@ class TableView {
   private errorIds = new Map<string, string>();
   private bubbleKey: string | null = null;
   private allSelected = false;
+  private told = "";
   private hadFocus = false;
   private acted = false;
   private wasHidden = false;
@@ -73,9 +75,11 @@ class TableView {
     this.root = makeRoot(el, "mw-table", disposer);
     this.bubble.hidden = true;
     this.bubble.setAttribute("aria-hidden", "true");
-    this.errorList.setAttribute("role", "alert");
+    const alert = make("div");
+    alert.setAttribute("role", "alert");
+    alert.append(this.errorList);
     this.toolbar.setAttribute("role", "toolbar");
-    this.root.append(this.body, this.errorList, this.toolbar, this.bubble);
+    this.root.append(this.body, alert, this.toolbar, this.bubble);
     this.takeErrors();
     this.build();
     this.showErrors();
@@ -620,6 +624,10 @@ class TableView {
       this.placeBubble();
     });
     sizes.observe(body);
+    const paper = matchMedia("print");
+    const printed = () => this.grid.print(paper.matches);
+    paper.addEventListener("change", printed);
+    disposer.add(() => paper.removeEventListener("change", printed));
     disposer.add(() => sizes.disconnect());
     disposer.add(() => this.grid.destroy());
   }
@@ -643,7 +651,13 @@ class TableView {
       if (this.bubbleKey && this.bubbleKey !== keyOf(place.row, place.field)) this.bubbleKey = null;
     }
     this.setTabStop();
-    this.select(place.row);
+    const { row, field } = place;
+    if (this.told !== keyOf(row, field)) {
+      this.told = keyOf(row, field);
+      this.model.set("place", [row, field]);
+      if (row === this.selected) this.model.save_changes();
+    }
+    this.select(row);
     this.placeBubble();
   }
 

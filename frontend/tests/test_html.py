@@ -120,6 +120,69 @@ def test_live_region_and_cleanup(page: Any) -> None:
     assert page.locator(".mw-html").count() == 0
 
 
+def test_a_name_comes_with_a_role(page: Any) -> None:
+    mount(page, "<p>numbers</p>", label="Account")
+    assert page.get_by_role("group", name="Account").inner_text() == "numbers"
+
+
+def test_a_silent_region_stays_on_the_page_without_a_place(page: Any) -> None:
+    part = mount(page, "", live=True)
+    page.add_style_tag(url="/static/theme.css")
+    page.evaluate("document.querySelector('#host').className = 'margin-widgets'")
+    place = "() => getComputedStyle(document.querySelector('[role=status]').parentElement).position"
+    assert page.evaluate(place) == "absolute"
+    part.set(html="<p>refused</p>")
+    assert page.evaluate(place) == "static"
+    assert page.get_by_role("status").inner_text() == "refused"
+
+
+def test_sentence_is_the_text_of_the_figure_beside_it(page: Any) -> None:
+    part = mount(page, '<p class="mw-caption">Equity falls.</p><i>fees on</i>', names="figure")
+    # The figure comes later, as bqplot is loaded, and may come again.
+    for _ in range(2):
+        page.evaluate(
+            """() => {
+                 document.querySelector(".bqplot")?.remove();
+                 const figure = document.createElement("div");
+                 figure.className = "bqplot";
+                 figure.textContent = "0 5 10";
+                 document.querySelector("#host").prepend(figure);
+               }"""
+        )
+        page.get_by_role("img", name="Equity falls.", exact=True).wait_for()
+    part.set(html='<p class="mw-caption">Equity rises.</p>')
+    assert page.get_by_role("img", name="Equity rises.", exact=True).count() == 1
+
+
+def test_panel_below_tabs_is_named_by_the_chosen_one(page: Any) -> None:
+    part = mount(page, SEG.format(a="true", b="false"), names="tabpanel")
+    page.evaluate(
+        "() => { const p = document.createElement('div'); p.textContent = 'panel';"
+        " document.querySelector('#host').append(p); }"
+    )
+    panel = page.get_by_role("tabpanel", name="One", exact=True)
+    panel.wait_for()
+    other = SEG.format(a="true", b="false").replace("selected", "was", 1)
+    part.set(html=other.replace('aria-selected="false"', 'aria-selected="true"'))
+    panel = page.get_by_role("tabpanel", name="Two", exact=True)
+    assert panel.inner_text() == "panel"
+    controls = page.get_by_role("tab", name="Two").get_attribute("aria-controls")
+    assert controls == panel.get_attribute("id")
+
+
+def test_only_tables_that_scroll_are_stops(page: Any) -> None:
+    page.add_style_tag(url="/static/theme.css")
+    table = '<table class="mw-data"><tr><td>{}</td></tr></table>'
+    page.evaluate("document.querySelector('#host').style.width = '300px'")
+    part = mount(page, table.format("short"))
+    stop = "document.querySelector('table').tabIndex === 0"
+    assert not page.evaluate(stop)
+    part.set(html=table.format('<span style="display:block;width:500px">wide</span>'))
+    page.wait_for_function(stop)
+    page.evaluate("document.querySelector('#host').style.width = '900px'")
+    page.wait_for_function(f"!({stop})")
+
+
 def test_chosen_tab_is_scrolled_into_view(page: Any) -> None:
     page.add_style_tag(url="/static/theme.css")
     page.evaluate("document.querySelector('#host').style.width = '200px'")

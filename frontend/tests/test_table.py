@@ -175,7 +175,7 @@ def test_refused_edit_keeps_text_and_says_why(page: Any) -> None:
     assert cell.get_attribute("aria-invalid") == "true"
     assert table.get("selected") == "p1"
     assert "inset" in cell.evaluate("e => getComputedStyle(e).boxShadow")
-    alert = page.locator("[role=alert].mw-errors")
+    alert = page.locator("[role=alert] .mw-errors")
     assert alert.inner_text() == "BTCUSDT Quantity: 0 must not be zero"
     described = cell.get_attribute("aria-describedby")
     assert page.locator(f"#{described}").count() == 1
@@ -238,7 +238,7 @@ def test_message_about_the_whole_table_can_be_dismissed(page: Any) -> None:
     table = Table(page, ref2())
     whole = {"row": "", "field": "", "text": "", "message": "paste: no column"}
     table.set(errors=[whole])
-    assert page.locator("[role=alert].mw-errors").inner_text() == "paste: no column"
+    assert page.locator("[role=alert] .mw-errors").inner_text() == "paste: no column"
     assert page.locator(".mw-error-cell").count() == 0
     page.get_by_role("button", name="Dismiss this message").click()
     assert table.sent() == [{"type": "cancel", "row": "", "field": ""}]
@@ -800,3 +800,61 @@ def test_new_columns(page: Any) -> None:
     page.wait_for_function("document.querySelectorAll('.tabulator-col').length === 3")
     table.cell("p2", "entry").click()
     assert table.editing() == "4000"
+
+
+ROLES = """
+() => {
+  const grid = document.querySelector("[role=grid]");
+  const rows = [...grid.querySelectorAll("[role=row]")];
+  const owner = (e) => {
+    for (let p = e.parentElement; p; p = p.parentElement) {
+      const role = p.getAttribute("role");
+      if (role && role !== "presentation") return role;
+      if (p.hasAttribute("tabindex")) return "something that can have the focus";
+    }
+  };
+  return [...new Set(rows.map(owner))].concat(
+    [...new Set([...grid.querySelectorAll("[role=gridcell]")].map(owner))]);
+}
+"""
+
+
+def test_rows_belong_to_the_grid(page: Any) -> None:
+    table = Table(page, ref2())
+    assert page.evaluate(ROLES) == ["rowgroup", "row"]
+    table.set(rows=[])
+    page.locator(".mw-empty").wait_for()
+    assert page.evaluate(ROLES) == ["rowgroup", "row"]
+    assert page.get_by_role("gridcell").inner_text() == "No positions yet."
+
+
+def test_all_rows_are_printed_within_the_paper(page: Any) -> None:
+    table = Table(page, many(60))
+    page.evaluate("document.querySelector('#host').style.width = '900px'")
+    rows = page.locator(".tabulator-row")
+    page.wait_for_function("document.querySelector('.mw-grid').clientWidth === 900")
+    before = rows.count()
+    assert before < 60
+    page.emulate_media(media="print")
+    page.wait_for_function("document.querySelectorAll('.tabulator-row').length === 60")
+    page.evaluate("document.querySelector('#host').style.width = '600px'")
+    wide = """() => [...document.querySelectorAll(".tabulator-cell, .tabulator-col")].filter(
+        (e) => e.getBoundingClientRect().right > 600.5).length"""
+    assert page.evaluate(wide) == 0
+    holder = "() => { const h = document.querySelector('.tabulator-tableholder'); return h.%s; }"
+    assert page.evaluate(holder % "offsetHeight") >= 60 * 27
+    assert page.locator(".mw-actions").is_hidden()
+    page.evaluate("document.querySelector('#host').style.width = '900px'")
+    page.emulate_media(media="screen")
+    page.wait_for_function("document.querySelector('.tabulator-tableholder').offsetHeight <= 300")
+    table.cell("p0", "quantity").click()
+    assert table.editing() == "1.000"
+
+
+def test_ids_differ_between_tables(page: Any) -> None:
+    error = {"row": "p1", "field": "quantity", "text": "0", "message": "no"}
+    Table(page, ref2(), errors=[error])
+    Table(page, ref2(), errors=[error], name="other")
+    page.locator(".mw-error").nth(1).wait_for()
+    ids = page.evaluate("() => [...document.querySelectorAll('[id]')].map((e) => e.id)")
+    assert len(ids) == len(set(ids))

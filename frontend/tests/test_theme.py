@@ -88,6 +88,49 @@ def test_contrast(page: Any, theme: str) -> None:
     )
 
 
+# What is drawn rather than written, on page and panel; lines that only divide are left out.
+MARKS = """
+() => {
+  const canvas = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
+  const root = document.querySelector(".mw-dashboard");
+  const probe = root.appendChild(document.createElement("i"));
+  const paint = (...layers) => {
+    for (const one of layers) {
+      probe.style.color = one;
+      canvas.fillStyle = getComputedStyle(probe).color;
+      canvas.fillRect(0, 0, 1, 1);
+    }
+    return [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3);
+  };
+  const light = (c) => {
+    const [r, g, b] = c.map((v) => v / 255).map((v) => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const found = {};
+  for (const ground of ["--mw-bg", "--mw-panel"]) {
+    for (const mark of ["cross", "isolated", "configured", "liq", "trigger", "ghost", "focus", "bad", "edge"]) {
+      const back = paint("white", `var(${ground})`);
+      const [a, b] = [light(back), light(paint("white", `var(${ground})`, `var(--mw-${mark})`))];
+      found[`${mark} on ${ground}`] = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    }
+  }
+  probe.remove();
+  return found;
+}
+"""  # noqa: E501
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_contrast_of_marks(page: Any, theme: str) -> None:
+    page.evaluate(f"() => {{ {THEMES[theme]} }}")
+    page.evaluate("h => document.querySelector('#host').insertAdjacentHTML('beforeend', h)", PARTS)
+    found = page.evaluate(MARKS)
+    assert len(found) == 18
+    assert {k: round(v, 2) for k, v in found.items() if v < 3.0} == {}
+    for mode in ("cross", "isolated", "configured"):  # these colour labels of plots as well
+        assert found[f"{mode} on --mw-bg"] >= 4.5, mode
+
+
 def test_system_theme_decides_on_a_plain_page(page: Any) -> None:
     table = Table(page, ref2())
     colour = "() => getComputedStyle(document.querySelector('.mw-table')).backgroundColor"

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from margin_widgets.account.explanation import Explanation
     from margin_widgets.account.liquidation import Liquidation
+    from margin_widgets.account.report_card import ReportCard
 
 # What follows from an edit, in the order in which it is told.
 RESULTS = (*MODES, "warnings", "can_undo", "can_redo", "revision")
@@ -691,6 +692,20 @@ class Account(Strict):
         from margin_widgets.account.page import write_page
 
         return write_page(self, path, title=title, lang=lang)
+
+    def report_card(self) -> ReportCard:
+        """Return both modes as a result that stays readable in a saved notebook.
+
+        Examples
+        --------
+        >>> from margin_widgets import presets
+        >>> card = presets.ref2().report_card()
+        >>> card.title, [title for title, *_ in card.tables]
+        ('REF-2', ['Both modes', 'Positions'])
+        """
+        from margin_widgets.account.report_card import account_card
+
+        return account_card(self)
 
     def to_frame(self) -> pd.DataFrame:
         """Positions as a table that `from_frame` reads back."""

@@ -64,7 +64,7 @@ def as_python(account: Account, *, name: str = "account") -> str:
     if not name.isidentifier() or keyword.iskeyword(name) or name == "mw":
         raise ValueError(f"name: {name!r} cannot be the name of a variable here")
     state = account.state
-    shipped = _is_shipped(state.venue)
+    shipped = is_shipped(state.venue)
     head = f"# Rules: {state.venue.label} (margin_widgets {__version__})\n" if shipped else ""
     body = assignment(name, account_expression(state))
     return f"{head}import margin_widgets as mw\n\n{body}\n"
@@ -116,7 +116,7 @@ def haircut_content(bands: Any) -> Any:
 
 def rules_expression(rules: RuleSet) -> Any:
     """The shortest way to say a rule set that gives the very same one."""
-    if _is_shipped(rules):
+    if is_shipped(rules):
         return rules.name
     found = []
     for base in (rules.name, *venues.names()):
@@ -125,38 +125,58 @@ def rules_expression(rules: RuleSet) -> Any:
     return min(found, key=lambda one: len(written(one)), default=_in_full(rules))
 
 
-def _is_shipped(rules: RuleSet) -> bool:
+def is_shipped(rules: RuleSet) -> bool:
+    """Whether a rule set comes with the package as it is."""
     return rules.name in venues.names() and venues.get(rules.name) == rules
 
 
 def _as_change(rules: RuleSet, base: str) -> list[Call]:
     """The rules as parts exchanged in a shipped set; nothing if they are too unlike it."""
     before = venues.get(base)
-    changed = [
-        one.name for one in fields(RuleSet) if getattr(rules, one.name) != getattr(before, one.name)
-    ]
+    changed = _changed(rules, before)
+    if base != "generic":
+        change = rules_change(rules, before, f'mw.venues.get("{base}")')
+        return [] if change is None else [change]
     if len(changed) > _MOST_CHANGES:
         return []
-    # `replace` itself says in the version that something was changed.
-    if rules.version == before.version + CHANGED and "name" not in changed:
-        changed.remove("version")
-    given = {field: getattr(rules, field) for field in changed}
     try:
-        made = venues.generic(**given) if base == "generic" else before.replace(**given)
+        made = venues.generic(**{field: getattr(rules, field) for field in changed})
     except RuleError:
         return []
+    return [Call("mw.venues.generic", (), _parts(rules, changed))] if made == rules else []
+
+
+def rules_change(rules: RuleSet, before: RuleSet, expression: str) -> Call | None:
+    """The rules as parts exchanged in others, which `expression` is; None if too unlike them."""
+    changed = _changed(rules, before)
+    if len(changed) > _MOST_CHANGES:
+        return None
+    given = {field: getattr(rules, field) for field in changed}
+    try:
+        made = before.replace(**given)
+    except RuleError:
+        return None
     if made != rules:
-        return []
+        return None
     told = _parts(rules, changed)
-    if base == "generic":
-        return [Call("mw.venues.generic", (), told)]
-    shipped = f'mw.venues.get("{base}")'
     for field in changed:
         entries = _differing(given[field], getattr(before, field))
         if entries:
             rest = {key: told[field][key] for key in entries}
-            told[field] = Spread(f"{shipped}.{field}", rest)
-    return [Call(f"{shipped}.replace", (), told)]
+            told[field] = Spread(f"{expression}.{field}", rest)
+    return Call(f"{expression}.replace", (), told)
+
+
+def _changed(rules: RuleSet, before: RuleSet) -> list[str]:
+    """Names of the parts that have to be exchanged to make one rule set of another."""
+    changed = [
+        one.name for one in fields(RuleSet) if getattr(rules, one.name) != getattr(before, one.name)
+    ]
+    # `replace` itself says in the version that something was changed.
+    says = before.version if before.version.endswith(CHANGED) else before.version + CHANGED
+    if rules.version == says and "name" not in changed and "version" in changed:
+        changed.remove("version")
+    return changed
 
 
 def _differing(content: Any, known: Any) -> list[str]:

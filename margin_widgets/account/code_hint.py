@@ -12,7 +12,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,8 +20,10 @@ from margin_widgets.account.as_python import (
     Call,
     assignment,
     haircut_content,
+    is_shipped,
     position_expression,
     quoted,
+    rules_change,
     rules_expression,
     statement,
 )
@@ -75,6 +77,36 @@ def code_hint(*where: str, value: Any = _GONE, name: str = "account") -> str:
     raise KeyError(f"{'.'.join(where)}: nothing of an account{did_you_mean(kind, known)}")
 
 
+def present_code(state: AccountState, where: Sequence[str], *, name: str = "account") -> str:
+    """Return the line that sets what a control is for to the value it has now; "" if it is gone.
+
+    Parameters
+    ----------
+    state : AccountState
+    where : sequence of str
+        As `code_hint` takes it.
+    name : str
+        Variable of the account.
+
+    Examples
+    --------
+    >>> from margin_widgets import presets
+    >>> present_code(presets.ref2().state, ("positions", "BTCUSDT", "leverage"))
+    'account.positions["BTCUSDT"].leverage = 10'
+    """
+    kind, *rest = where
+    if kind == "positions" and len(rest) == 2:
+        keys = keys_of(state.positions)
+        if rest[0] not in keys:
+            return ""
+        value = getattr(state.positions[keys.index(rest[0])], rest[1], _GONE)
+    elif kind in MAPPINGS and len(rest) == 1:
+        value = getattr(state, kind).get(rest[0], _GONE)
+    else:
+        value = getattr(state, kind, _GONE)
+    return "" if value is _GONE else code_hint(*where, value=value, name=name)
+
+
 def edit_code(before: AccountState, after: AccountState, *, name: str = "account") -> str:
     """Return the lines that make one state of an account out of another; "" if they are alike.
 
@@ -96,7 +128,7 @@ def edit_code(before: AccountState, after: AccountState, *, name: str = "account
     >>> edit_code(before, account.state)
     'account.positions["BTCUSDT"].quantity = 0.6'
     """
-    edits = [code_hint(field, value=one, name=name) for field, one in _settings(before, after)]
+    edits = [_setting_edit(before, field, one, name) for field, one in _settings(before, after)]
     edits += _position_edits(before.positions, after.positions, name)
     for field in MAPPINGS:
         edits += _item_edits(field, getattr(before, field), getattr(after, field), name)
@@ -109,6 +141,15 @@ def edit_code(before: AccountState, after: AccountState, *, name: str = "account
 def _settings(before: AccountState, after: AccountState) -> list[tuple[str, Any]]:
     pairs = ((field, getattr(after, field)) for field in SETTINGS)
     return [(field, one) for field, one in pairs if one != getattr(before, field)]
+
+
+def _setting_edit(before: AccountState, field: str, value: Any, name: str) -> str:
+    """The line that sets something of the account; rules as a change of the present ones."""
+    if field == "venue" and not is_shipped(value):
+        change = rules_change(value, before.venue, f"{name}.venue")
+        if change is not None:
+            return assignment(f"{name}.venue", change)
+    return code_hint(field, value=value, name=name)
 
 
 def _content(field: str, value: Any) -> Any:

@@ -23,6 +23,7 @@ from margin_widgets.account.chart_svg import (
 )
 from margin_widgets.account.checks import number
 from margin_widgets.account.curve import trace
+from margin_widgets.account.figures import KeyFigure
 from margin_widgets.engine import Ledger, mark_book
 from margin_widgets.engine.book import Floats
 from margin_widgets.engine.valuation import count_as_margin
@@ -135,6 +136,16 @@ class CollateralStress:
         return 1.0 - self.counted / self.held if self.held > 0 else 0.0
 
     @property
+    def present(self) -> dict[str, KeyFigure]:
+        """Price of the asset, what the wallet holds of it is worth, and what counts as margin."""
+        path = f"collateral.{self.asset}"
+        return {
+            self.asset: KeyFigure(fmt.price(self.price), f"{path}.price"),
+            "worth": KeyFigure(fmt.amount(self.held * self.price), path),
+            "counts as margin": KeyFigure(fmt.amount(self.counted * self.price), f"{path}.counted"),
+        }
+
+    @property
     def fixed(self) -> bool:
         """Whether amounts are in this asset, so that its price is 1 by definition."""
         return self.asset == self.books.state.venue.currency
@@ -200,6 +211,10 @@ class CollateralStress:
         rows = []
         for x in sorted(places):
             price = self.price * (1 + x)
+            texts = [fmt.price(price), fmt.amount(self.held * price)]
+            texts.append(fmt.amount(self.counted * price))
+            if x == 0:
+                texts = list(self.present.values())
             ratios = []
             for mode in MODES:
                 ratio = self.ratio_at(mode, x)
@@ -209,9 +224,7 @@ class CollateralStress:
             rows.append(
                 (
                     fmt.percent(x, 2, sign=True),
-                    fmt.price(price),
-                    fmt.amount(self.held * price),
-                    fmt.amount(self.counted * price),
+                    *texts,
                     *ratios,
                 )
             )
@@ -324,7 +337,7 @@ def collateral_stress(
         hint = did_you_mean(str(asset), books.assets)
         raise KeyError(f"asset: {asset!r} is no collateral of this account{hint}")
     symbol = followed_symbol(account, asset) if with_mark else None
-    lines = _Lines(books, asset) if symbol is None else None
+    lines = PoolLines(books, asset) if symbol is None else None
     if low is None or high is None:
         nearest = lines.nearest() if lines else _nearest(account, str(symbol))
         fresh = _range(nearest, dollar=asset in DOLLARS)
@@ -382,7 +395,7 @@ def _range(moves: list[float], *, dollar: bool) -> tuple[float, float]:
     return max(_LOWEST, -math.ceil(down / step - 1e-9) * step), math.ceil(up / step - 1e-9) * step
 
 
-class _Lines:
+class PoolLines:
     """Pools as functions of one asset's price while all marks stay: straight lines, so exact.
 
     Amounts of an asset are worth its price times what they are, whatever haircut bands, tiers and
@@ -413,6 +426,17 @@ class _Lines:
             return np.stack([values[0], values[1] - values[0]])
 
         return pair("margin_balance"), pair("requirement")
+
+    @property
+    def price(self) -> float:
+        """Present price of the asset in the account's currency."""
+        place = self.books.assets.index(self.asset)
+        return float(self.books.book.asset_prices(self.books.marks)[place])
+
+    def at(self, mode: str, x: Floats) -> tuple[Floats, Floats]:
+        """Margin balance and requirement of each pool (M, P) after relative moves (M,)."""
+        (value, slope), (needed, needs) = self.lines[mode]
+        return value + slope * x[:, None], needed + needs * x[:, None]
 
     def _triggers(self, mode: str) -> Floats:
         """Moves below and above zero at which each pool has no surplus, NaN if none (P, 2)."""
@@ -457,8 +481,7 @@ class _Lines:
 
     def _series(self, mode: str, x: Floats) -> StressSeries:
         ledger = self.ledgers[mode]
-        (value, slope), (needed, needs) = self.lines[mode]
-        balance, required = value + slope * x[:, None], needed + needs * x[:, None]
+        balance, required = self.at(mode, x)
         below, above = self._triggers(mode).T
         # Of the two entries of a trigger the one nearer to zero still stands.
         first = np.searchsorted(x, np.nan_to_num(below, nan=-np.inf), side="right")
@@ -485,6 +508,7 @@ class _Lines:
 
 __all__ = [
     "CollateralStress",
+    "PoolLines",
     "StressEvent",
     "StressSeries",
     "collateral_stress",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from margin_widgets.account.account import Account
+    from margin_widgets.account.report_card import ReportCard
 
 MODES = ("isolated", "cross")
 FIGURES: Mapping[str, str] = {
@@ -202,6 +203,12 @@ class Comparison:
         parts.append(_note(f"and {self.more} more positions" if self.more else ""))
         return f'<div style="max-width:60rem;overflow-x:auto">{"".join(parts)}</div>'
 
+    def report_card(self) -> ReportCard:
+        """Return both states as a result that stays readable in a saved notebook."""
+        from margin_widgets.account.report_card import comparison_card
+
+        return comparison_card(self)
+
     def _repr_html_(self) -> str:
         return self.html(self.sentence())
 
@@ -225,7 +232,9 @@ class Comparison:
             getattr(self.now, mode),
         )
         for name, kind in FIGURES.items():
-            values = [_figure(report, account, name) for report, account in self._pairs(reports)]
+            first, second = self._pairs(reports)
+            values = [_figure(*first, name)]
+            values.append(values[0] if self.now is self.before else _figure(*second, name))
             texts = [
                 _text(name, kind, value, report)
                 for value, report in zip(values, reports, strict=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from html import escape
@@ -48,6 +48,8 @@ class Node:
         Whether it is closed with its pool though it would stand if isolated.
     row, rows : float
         Middle, and how many rows it spans.
+    order : int
+        As the how manieth pool of its mode it, or its pool, falls; 0 if it stands.
     """
 
     id: str
@@ -61,6 +63,7 @@ class Node:
     dragged: bool
     row: float
     rows: float = 1.0
+    order: int = 0
 
 
 @dataclass(frozen=True)
@@ -137,6 +140,12 @@ class Contagion:
         return max(amounts, default=0.0)
 
     @cached_property
+    def steps(self) -> tuple[float, ...]:
+        """Places on the way at which a pool of either mode falls, the first fall first."""
+        places = {fall.place for one in self.outcomes.values() for fall in one.falls}
+        return tuple(sorted(places, key=abs))
+
+    @cached_property
     def dragged(self) -> tuple[str, ...]:
         """Positions that cross closes though they would stand if isolated."""
         standing = self.outcomes["isolated"].fallen
@@ -170,6 +179,8 @@ class Contagion:
             f" {self.move.place_text(fall.place)}"
             for fall in result.falls
         ]
+        if len(pools) > 1:
+            pools[0] = f"first {pools[0]}"
         closed, count = len(result.fallen), len(self.move.books.keys)
         return f"{drained}, fallen: {_listed(pools)} ({closed} of {count} positions closed)"
 
@@ -372,6 +383,7 @@ def _pool_node(
         dragged=False,
         row=(rows[0] + rows[-1]) / 2 if rows else last,
         rows=float(rows[-1] - rows[0] + 1) if rows else 1.0,
+        order=_order(closed, falls.values()) if len(closed) == len(pools) else 0,
     )
 
 
@@ -395,7 +407,16 @@ def _position_node(
         dead=dead == len(keys),
         dragged=dragged and dead > 0,
         row=float(row),
+        order=_order(closed, result.falls) if dead == len(keys) else 0,
     )
+
+
+def _order(closed: Sequence[Fall], falls: Iterable[Fall]) -> int:
+    """As the how manieth of all falls the last of some comes; those of one place share it."""
+    if not closed:
+        return 0
+    last = max(abs(fall.place) for fall in closed)
+    return 1 + sum(abs(fall.place) < last for fall in falls)
 
 
 def _fate(move: Move, closed: Sequence[Fall], count: int) -> str:
@@ -465,7 +486,9 @@ def height_of(graph: ModeGraph) -> float:
 def lines_of(node: Node) -> tuple[str, str, str]:
     """The three lines of text of a node."""
     sign = "+" if node.kind == "position" and node.amount > 0 else ""
-    fate = "sound alone" if node.dragged else node.fate.removeprefix("closed ")
+    fate = node.fate.removeprefix("closed ").removeprefix("price ")
+    fate = f"{node.order}. {fate.removeprefix('at ')}" if node.order and fate else fate
+    fate = "sound alone" if node.dragged else fate
     return node.label, f"{sign}{fmt.amount(node.amount)}", fate
 
 

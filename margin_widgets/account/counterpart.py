@@ -113,10 +113,11 @@ def lists(rules: RuleSet, contract: Contract) -> bool:
     return _identity(contract) in _listed(rules)
 
 
-def settlement_assets(rules: RuleSet, kind: str) -> set[str]:
+@lru_cache(maxsize=64)
+def settlement_assets(rules: RuleSet, kind: str) -> frozenset[str]:
     """Assets in which the listed contracts of a kind settle."""
     every = (one.contract for group in _listed(rules).values() for one in group)
-    return {str(contract.settle) for contract in every if contract.kind == kind}
+    return frozenset(str(contract.settle) for contract in every if contract.kind == kind)
 
 
 def described(contract: Contract) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
@@ -14,6 +14,7 @@ from margin_widgets.account.books import Books
 from margin_widgets.account.checks import number
 from margin_widgets.engine import sweep
 from margin_widgets.engine.book import Floats
+from margin_widgets.engine.piecewise import evaluate
 from margin_widgets.engine.sweep import SweepSeries
 
 if TYPE_CHECKING:
@@ -73,6 +74,14 @@ class ModeCurve:
     def equity(self) -> Floats:
         """Equity of the account; flat in pools that were liquidated (M,)."""
         return _fixed(self.series.equity)
+
+    @cached_property
+    def untouched(self) -> Floats:
+        """Equity if nobody were liquidated: every pool open all along the axis (M,)."""
+        track, u = self.series.track, self.series.u
+        first = np.zeros(len(track.fallen), dtype=np.intp)
+        standing = track.ray.equity_while_standing(u, first, first + len(u))
+        return _fixed(evaluate(track.idle, u) + standing)
 
     @property
     def maintenance(self) -> Floats:
@@ -148,6 +157,18 @@ class Curve:
     def x_of(self, u: float) -> float:
         """Place on the axis of a factor on the moved marks."""
         return u - 1.0 if self.symbol is None else u * self._base
+
+    def between(self, low: float, high: float) -> Curve:
+        """The same curve on another range of the axis."""
+        return replace(
+            self,
+            low=number("low", low, above=-1.0 if self.symbol is None else 0.0),
+            high=number("high", high, above=low),
+        )
+
+    def at(self, values: Floats, x: float) -> float:
+        """A series of the curve at x, on the side of a jump that lies nearer to the mark."""
+        return float(np.interp(math.nextafter(x, self.mark), self.x, values))
 
     @cached_property
     def _base(self) -> float:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from margin_widgets.account.formatting import amount, percent, plain, price
 
 if TYPE_CHECKING:
+    from margin_widgets.account.books import Books
     from margin_widgets.account.curve import Curve, LiquidationEvent
 
 
@@ -19,14 +22,49 @@ def event_name(curve: Curve, event: LiquidationEvent) -> str:
     >>> [event_name(curve, event) for event in curve.isolated.events]
     ['ETH', 'BTC']
     """
-    books = curve.books
+    return pool_title(curve.books, event)
+
+
+def pool_title(books: Books, event: LiquidationEvent) -> str:
+    """The same, of any account's books."""
     if event.pool not in books.places:
         return "account" if event.pool == "cross" else f"{event.pool.removeprefix('cross ')} pool"
-    symbol = books.state.positions[books.places[event.pool]].symbol
+    return coin_name(books, event.pool)
+
+
+def coin_name(books: Books, key: str) -> str:
+    """A position in the words of a label: its coin, where no other contract is on that."""
+    symbol = books.state.positions[books.places[key]].symbol
     bases = [contract.base for contract in books.contracts]
     base = bases[books.symbols.index(symbol)]
     coin = base if base and bases.count(base) == 1 else symbol
-    return coin + event.pool.removeprefix(symbol).replace(":", " ")
+    return coin + key.removeprefix(symbol).replace(":", " ")
+
+
+def jump_words(curve: Curve, event: LiquidationEvent) -> str:
+    """What a jump costs or spares the account, and where it goes to or comes from."""
+    if event.pool_equity < 0:
+        return f"{amount(-event.pool_equity)} paid by others"
+    if curve.books.state.venue.residual == "kept":
+        return f"{amount(event.pool_equity)} to the insurance fund"
+    kept = event.equity_before - event.equity_after
+    return f"{amount(kept)} fee" if kept <= event.fee + 1e-9 else f"{amount(kept)} fee and residual"
+
+
+def condition(curve: Curve) -> str:
+    """What a cross liquidation price takes for granted, in a few words; empty if nothing.
+
+    >>> import margin_widgets as mw
+    >>> condition(mw.presets.ref2().curve("BTCUSDT"))
+    'if ETHUSDT 4,000'
+    """
+    books = curve.books
+    others = [one for one in books.symbols if one != curve.symbol]
+    if curve.symbol is None or not others:
+        return ""
+    if len(others) > 1:
+        return "other marks unchanged"
+    return f"if {others[0]} {plain(float(curve.marks[books.symbols.index(others[0])]))}"
 
 
 def place(curve: Curve, x: float) -> str:
@@ -38,7 +76,6 @@ def place(curve: Curve, x: float) -> str:
 
 def describe(curve: Curve) -> str:
     """Say what moves, what each mode loses where, what is left, and what is assumed."""
-    rules = curve.books.state.venue
     parts = [_moved(curve)]
     events = [("isolated", curve.isolated.events), ("cross", curve.cross.events)]
     if any(found for _, found in events):
@@ -49,18 +86,63 @@ def describe(curve: Curve) -> str:
         )
     else:
         parts.append("No liquidation in this range.")
+    return " ".join([*parts, assumed(curve)])
+
+
+def assumed(curve: Curve) -> str:
+    """Say what is assumed of fees, of what is left, of the fill, of haircuts and of funding."""
+    rules = curve.books.state.venue
     fee = rules.closing_fee_in_maintenance
     left = {
         "kept": "goes to the insurance fund",
         "returned": "is returned",
         "split": f"is returned by {percent(rules.residual_share, 0)}",
     }[rules.residual]
-    parts.append(
-        f"Closing fee in maintenance: {percent(rules.taker_fee, 3) if fee else 'off'} · "
-        f"liquidation fee {percent(rules.liquidation_fee, 2)} · "
-        f"what is left of a liquidated pool {left} · funding not modelled."
+    parts = (
+        f"Closing fee in maintenance: {percent(rules.taker_fee, 3) if fee else 'off'}",
+        f"liquidation fee {percent(rules.liquidation_fee, 2)}",
+        f"what is left of a liquidated pool {left}",
+        "filled at the mark that triggers",
+        _haircuts(curve),
+        "funding not modelled",
     )
-    return " ".join(parts)
+    return " · ".join(part for part in parts if part) + "."
+
+
+def assumptions(curve: Curve) -> tuple[str, ...]:
+    """What a picture of the curve assumes, in a few words each: fees, fill, haircuts, funding."""
+    rules = curve.books.state.venue
+    fee = percent(rules.taker_fee, 3) if rules.closing_fee_in_maintenance else "off"
+    left = {
+        "kept": "residual to insurance fund",
+        "returned": "residual returned",
+        "split": f"residual returned by {percent(rules.residual_share, 0)}",
+    }[rules.residual]
+    return (
+        f"closing fee {fee}",
+        f"liquidation fee {percent(rules.liquidation_fee, 2)}",
+        left,
+        "fill at trigger",
+        _haircuts(curve) or "haircut none",
+        "funding off",
+    )
+
+
+def _haircuts(curve: Curve) -> str:
+    """Haircuts on what is held, empty if there are none."""
+    books = curve.books
+    cut = books.book.haircuts.at(np.arange(len(books.assets)), books.book.wallet)
+    shares = [
+        (asset, cut_of / held)
+        for asset, held, cut_of in zip(
+            books.assets, books.book.wallet.tolist(), cut.tolist(), strict=True
+        )
+        if held > 0 and cut_of > 0
+    ]
+    if len(shares) > 3:
+        return f"haircut on {len(shares)} assets"
+    listed = ", ".join(f"{asset} {percent(share, 1)}" for asset, share in shares)
+    return f"haircut {listed}" if listed else ""
 
 
 def describe_ratio(curve: Curve) -> str:

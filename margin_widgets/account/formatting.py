@@ -7,6 +7,40 @@ from decimal import Decimal
 
 MINUS = "\N{MINUS SIGN}"
 NO_VALUE = "\N{EN DASH}"
+GROUPS = {
+    "1,234.56": ",",
+    "1 234.56": "\N{NARROW NO-BREAK SPACE}",
+    "1’234.56": "\N{RIGHT SINGLE QUOTATION MARK}",
+    "1234.56": "",
+}
+"""What stands between thousands, by a number written so. The point is the only decimal mark: what
+is typed, pasted and computed on shares it, so that each of these forms can be read back."""
+
+_group = ","
+
+
+def group() -> str:
+    """What stands between thousands now."""
+    return _group
+
+
+def write_like(example: str) -> None:
+    """Write numbers like one of `GROUPS` from now on, in all of this process.
+
+    >>> write_like("1’234.56")
+    >>> amount(10000)
+    '10’000.00'
+    >>> write_like("1,234.56")
+    """
+    global _group  # noqa: PLW0603 - each number is written by a plain function
+    if example not in GROUPS:
+        raise ValueError(f"number format: {example!r} is none of {', '.join(GROUPS)}")
+    _group = GROUPS[example]
+
+
+def _said(text: str) -> str:
+    """A number in Python's form, as people read it."""
+    return text.replace("-", MINUS).replace(",", _group)
 
 
 def plain(value: float | None, decimals: int | None = None) -> str:
@@ -27,7 +61,7 @@ def plain(value: float | None, decimals: int | None = None) -> str:
             text = text.rstrip("0").rstrip(".")
     if text == "-0":
         text = "0"
-    return text.replace("-", MINUS)
+    return _said(text)
 
 
 def amount(value: float | None, decimals: int = 2) -> str:
@@ -41,7 +75,7 @@ def amount(value: float | None, decimals: int = 2) -> str:
     text = f"{value:,.{decimals}f}"
     if text.strip("-0.,") == "":
         text = text.lstrip("-")
-    return text.replace("-", MINUS)
+    return _said(text)
 
 
 def price(value: float | None, tick: float | None = None) -> str:
@@ -81,4 +115,4 @@ def percent(value: float | None, digits: int = 2, *, sign: bool = False) -> str:
     text = f"{100 * value:{'+' if sign else ''},.{digits}f}"
     if text.strip("+-0.,") == "":
         text = text.lstrip("+-")
-    return text.replace("-", MINUS) + "\N{NO-BREAK SPACE}%"
+    return _said(text) + "\N{NO-BREAK SPACE}%"

@@ -72,7 +72,7 @@ def positions_from_frame(frame: pd.DataFrame) -> list[Position]:
     TraitError
         Listing every bad row by its number, counted from 1, or the columns that are not known.
     """
-    columns = _columns(frame)
+    columns = checked_columns("positions", frame, FIELDS, REQUIRED, REPORT_ONLY)
     figures = [name for name in columns if name in REPORT_ONLY and name not in ("side", "mark")]
     fields = [name for name in FIELDS if name in columns]
     if figures and "margin" in fields:
@@ -85,20 +85,22 @@ def positions_from_frame(frame: pd.DataFrame) -> list[Position]:
         )
 
     def position(row: Mapping[str, Any]) -> Position:
-        given = {name: row[name] for name in fields if not _blank(row[name])}
+        given = {name: row[name] for name in fields if not is_blank(row[name])}
         missing = [name for name in REQUIRED if name not in given]
         if missing:
             raise TraitError(f"{' and '.join(missing)}: blank")
         read = Position(**given)
         side = row.get("side")
-        if not _blank(side) and side != read.side:
+        if not is_blank(side) and side != read.side:
             raise TraitError(
                 f"{read.symbol} side: {side!r} disagrees with quantity {read.quantity:g};"
                 " short positions have a negative quantity"
             )
         return read
 
-    return _each(position, (dict(zip(columns, row, strict=True)) for row in frame.to_numpy(object)))
+    return each_row(
+        position, (dict(zip(columns, row, strict=True)) for row in frame.to_numpy(object))
+    )
 
 
 def from_frame(frame: pd.DataFrame, **account_arguments: Any) -> Account:
@@ -178,7 +180,7 @@ def marks_from_frame(table: pd.Series[Any] | pd.DataFrame, at: Any = None) -> di
         return symbol, number(f"marks[{symbol!r}]", price, above=0.0)
 
     pairs = zip(table.index, table.to_numpy(object), strict=True)
-    return dict(_each(mark, pairs))
+    return dict(each_row(mark, pairs))
 
 
 def _moment(table: pd.DataFrame, at: Any) -> pd.Series[Any]:
@@ -197,28 +199,51 @@ def _moment(table: pd.DataFrame, at: Any) -> pd.Series[Any]:
     return found
 
 
-def _columns(frame: pd.DataFrame) -> list[str]:
+def checked_columns(
+    what: str,
+    frame: pd.DataFrame,
+    fields: Iterable[str],
+    required: Iterable[str],
+    ignored: Iterable[str] = (),
+) -> list[str]:
+    """Names of the columns of a table of rows.
+
+    Parameters
+    ----------
+    what : str
+        What the rows are, for the error.
+    frame : DataFrame
+    fields, required, ignored : iterable of str
+        Columns that are read, that must be there, and that may be there beside them.
+
+    Raises
+    ------
+    TraitError
+        Listing columns that are not known, missing, or there twice.
+    """
     columns = [str(name) for name in frame.columns]
-    known = (*FIELDS, *REPORT_ONLY)
+    fields = tuple(fields)
+    known = (*fields, *ignored)
     problems = [
-        f"unknown column {name!r}{did_you_mean(name, FIELDS)}"
+        f"unknown column {name!r}{did_you_mean(name, fields)}"
         for name in columns
         if name not in known
     ]
-    problems += [f"column {name!r} is missing" for name in REQUIRED if name not in columns]
+    problems += [f"column {name!r} is missing" for name in required if name not in columns]
     problems += [f"column {name!r} is there twice" for name in known if columns.count(name) > 1]
     if problems:
-        raise TraitError(f"positions: {'; '.join(problems)}")
+        raise TraitError(f"{what}: {'; '.join(problems)}")
     return columns
 
 
-def _blank(cell: Any) -> bool:
+def is_blank(cell: Any) -> bool:
+    """Whether a cell of a table holds nothing."""
     import pandas as pd
 
     return (pd.api.types.is_scalar(cell) and bool(pd.isna(cell))) or cell == ""
 
 
-def _each(read: Callable[[Row], Read], rows: Iterable[Row]) -> list[Read]:
+def each_row(read: Callable[[Row], Read], rows: Iterable[Row]) -> list[Read]:
     """Read every row, then refuse all bad ones at once."""
     found, problems = [], []
     for place, row in enumerate(rows, start=1):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from traitlets import TraitError
@@ -23,6 +23,8 @@ from margin_widgets.account.chart_svg import (
 )
 from margin_widgets.account.checks import number
 from margin_widgets.account.curve import default_range
+from margin_widgets.account.figures import KeyFigure, figure_if_same, figure_of
+from margin_widgets.account.likely_moves import LikelyMoves
 from margin_widgets.account.two_marks import MODES, TwoMarks
 from margin_widgets.engine.book import Bools, Floats, Ints
 from margin_widgets.engine.liquidation import triggers_along
@@ -40,7 +42,11 @@ _ZOOM = np.linspace(0.0, 1.0, 17)
 _CONDITION = -0.1
 """Move of the second mark for which sentence and table say the first one's price."""
 
+_LEG, _HALVINGS = 129, 50
+"""Places at which each leg of a path is looked at, and how often the step of a fall is halved."""
+
 Range = tuple[float, float]
+Waypoints = tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True)
@@ -102,6 +108,28 @@ class Region:
     share: float
 
 
+@dataclass(frozen=True)
+class PathEvent:
+    """A pool that reaches its trigger on a path of both marks.
+
+    Attributes
+    ----------
+    mode, pool : str
+    positions : tuple of str
+    leg : int
+        Number of the waypoint on the way to which, from 1.
+    x, y : float
+        Marks there.
+    """
+
+    mode: str
+    pool: str
+    positions: tuple[str, ...]
+    leg: int
+    x: float
+    y: float
+
+
 @dataclass(frozen=True, eq=False)
 class Frontier:
     """The plane of two marks, all others unchanged: what stands and what is below maintenance.
@@ -114,6 +142,10 @@ class Frontier:
     x_range, y_range : (float, float)
     x, y : float
         The present marks.
+    path : tuple of (float, float)
+        Waypoints of both marks, after the present ones.
+    likely : LikelyMoves or None
+        Which moves are to be expected, if somebody has said so.
     """
 
     books: Books
@@ -122,6 +154,8 @@ class Frontier:
     x_range: Range
     y_range: Range
     plane: TwoMarks
+    path: Waypoints = ()
+    likely: LikelyMoves | None = None
 
     @property
     def x(self) -> float:
@@ -179,6 +213,76 @@ class Frontier:
         members = self.books.pool_members(mode)[number]
         keys = tuple(self.books.keys[member] for member in members)
         return self.books.pool_names(mode)[number], keys
+
+    # -- a path, and what is likely -----------------------------------------------------------
+
+    @cached_property
+    def trail(self) -> tuple[Floats, Floats]:
+        """Marks of the path, the present ones first; of one point if there is no path."""
+        points = np.array([(self.x, self.y), *self.path])
+        return points[:, 0], points[:, 1]
+
+    @cached_property
+    def events(self) -> tuple[PathEvent, ...]:
+        """Pools that are liquidated along the path, in their order; they stay closed.
+
+        Between waypoints both marks move in a straight line. What is below maintenance already is
+        not among them.
+        """
+        if not self.path:
+            return ()
+        x, y = self.trail
+        legs = np.linspace(0.0, len(self.path), (_LEG - 1) * len(self.path) + 1)
+        numbers = np.arange(len(x))
+
+        def at(place: Floats) -> tuple[Floats, Floats]:
+            return np.interp(place, numbers, x), np.interp(place, numbers, y)
+
+        found: list[tuple[float, PathEvent]] = []
+        figures = self.plane.at(*at(legs))
+        for mode in MODES:
+            stands = figures[mode].stands
+            fallen = ~stands & ~self.plane.modes[mode].fallen
+            for pool in np.flatnonzero(fallen.any(axis=0)):
+                first = int(np.argmax(fallen[:, pool]))
+                low, high = float(legs[max(first - 1, 0)]), float(legs[first])
+                for _ in range(_HALVINGS):
+                    middle = (low + high) / 2
+                    there = self.plane.at(*at(np.array(middle)), (mode,))[mode]
+                    low, high = (middle, high) if there.stands[pool] else (low, middle)
+                name, keys = self._named(mode, int(pool))
+                leg = min(int(np.ceil(high)), len(self.path)) or 1
+                mark = [float(one) for one in at(np.array(high))]
+                found.append((high, PathEvent(mode, name, keys, leg, *mark)))
+        return tuple(event for _, event in sorted(found, key=lambda one: one[0]))
+
+    @cached_property
+    def ellipse(self) -> tuple[Floats, Floats] | None:
+        """Marks around what holds 95 % of all moves; None if nobody said what is likely."""
+        if self.likely is None or not self.likely.knows(self.first, self.second):
+            return None
+        x, y = self.likely.ellipse(self.first, self.second)
+        return self.x * (1.0 + x), self.y * (1.0 + y)
+
+    def _path_text(self) -> str:
+        count = len(self.path)
+        told = f"Path of {count} waypoint{'s' if count > 1 else ''}:"
+        fates = []
+        for mode in ("isolated", "cross"):
+            events = [one for one in self.events if one.mode == mode]
+            if not events:
+                fates.append(f"{mode} is not liquidated")
+                continue
+            places = [
+                f"{one.pool if mode == 'isolated' or one.pool != 'cross' else 'the account'}"
+                f" on the way to waypoint {one.leg} ({self.first}"
+                f" {self.price(self.first, one.x)}, {self.second} {self.price(self.second, one.y)})"
+                for one in events[:3]
+            ]
+            if len(events) > 3:
+                places.append(f"{len(events) - 3} more")
+            fates.append(f"{mode} loses {', '.join(places)}")
+        return f"{told} {'; '.join(fates)}."
 
     # -- regions ------------------------------------------------------------------------------
 
@@ -242,6 +346,8 @@ class Frontier:
 
     def _coin(self, key: str) -> str:
         """A position in as few words as say which it is."""
+        if key not in self.books.places:  # a pool that only holds a loan
+            return key
         position = self.books.places[key]
         base = str(self.books.contracts[int(self.books.book.symbol[position])].base)
         same = [one for one in self.books.contracts if str(one.base) == base]
@@ -318,7 +424,22 @@ class Frontier:
         ]
         if others:
             said.append(f"{len(others)} other mark{'s' if len(others) > 1 else ''} stay as now.")
+        if self.path:
+            said.append(self._path_text())
+        if self.ellipse is not None and self.likely is not None:
+            words = self.likely.text(self.first, self.second)
+            said.append(f"The dotted ellipse holds 95\N{NO-BREAK SPACE}% of all moves ({words}).")
         return " ".join(said)
+
+    def _held(self) -> KeyFigure | None:
+        """The cross liquidation price of the first position in the first symbol; None without."""
+        from margin_widgets.account.report import MarginReport
+
+        held = np.flatnonzero(self.books.book.symbol == self.plane.first)
+        if not len(held):
+            return None
+        report = MarginReport("cross", self.books)
+        return figure_of(report, "liquidation_price", self.books.keys[int(held[0])])
 
     # -- out ----------------------------------------------------------------------------------
 
@@ -341,6 +462,7 @@ class Frontier:
         rows = []
         low, high = (at / self.y - 1 for at in self.y_range)
         moves = sorted({*round_ticks(low, high, 8), 0.0})
+        held = self._held()
         for move in moves:
             second = self.y * (1 + move)
             if second <= 0:
@@ -348,6 +470,8 @@ class Frontier:
             found = self.cross_price(second)
             prices = " / ".join(self.price(self.first, one) for one in found)
             away = " / ".join(fmt.percent(one / self.x - 1, sign=True) for one in found)
+            if move == 0 and held is not None:
+                prices = figure_if_same(prices, held)
             rows.append(
                 [
                     self.price(self.second, second) + (" (now)" if move == 0 else ""),
@@ -385,6 +509,14 @@ class Frontier:
             if region.share > 0.01:
                 words = region.words if region.width > 0.35 else region.brief
                 chart.text(region.x, region.y, words, anchor="middle")
+        if self.ellipse is not None:
+            chart.line(*self.ellipse, "word", width=1.2, dash="2 3")
+        if self.path:
+            chart.line(*self.trail, "word", width=1.4, dash="")
+        for x_at, y_at in self.path:
+            chart.point(x_at, y_at, "word")
+        for event in self.events:
+            chart.point(event.x, event.y, event.mode)
         chart.point(self.x, self.y, "word")
         return chart.svg()
 
@@ -399,6 +531,8 @@ def frontier(
     *,
     x_range: Range | None = None,
     y_range: Range | None = None,
+    path: Sequence[tuple[float, float]] = (),
+    likely: LikelyMoves | None = None,
 ) -> Frontier:
     """The plane of two marks, with what each margin mode liquidates where.
 
@@ -411,7 +545,12 @@ def frontier(
     first, second : str, optional
         Symbols across and up: of the first position, and of the largest position in another.
     x_range, y_range : (float, float), optional
-        Marks that are shown; by default those that show the first liquidations of either symbol.
+        Marks that are shown; by default those that show the first liquidations of either symbol,
+        and the path.
+    path : sequence of (float, float)
+        Waypoints of both marks, which go there in straight lines from where they are.
+    likely : LikelyMoves, optional
+        Which moves are to be expected.
 
     Raises
     ------
@@ -428,16 +567,46 @@ def frontier(
     84783.92
     >>> plane.at(88_000, 3_900)
     'isolated BTC liquidated'
+    >>> down = frontier(mw.presets.ref2(), path=[(88_000, 3_900), (100_000, 4_000)])
+    >>> [(one.mode, one.pool, round(one.x, 2)) for one in down.events]
+    [('isolated', 'BTCUSDT', 90452.26)]
     """
     books = account.books
     first, second = pair_of(books, first, second)
+    waypoints = waypoints_of(path)
     ranges = []
-    for name, symbol, wanted in (("x_range", first, x_range), ("y_range", second, y_range)):
+    for axis, (name, symbol, wanted) in enumerate(
+        (("x_range", first, x_range), ("y_range", second, y_range))
+    ):
         low, high = wanted or default_range(books, symbol)
+        if wanted is None and waypoints:
+            reached = [point[axis] for point in waypoints]
+            low, high = min(low, 0.97 * min(reached)), max(high, 1.03 * max(reached))
         low = number(f"{name}[0]", low, above=0.0)
         ranges.append((low, number(f"{name}[1]", high, above=low)))
     plane = TwoMarks(books, books.symbols.index(first), books.symbols.index(second))
-    return Frontier(books, first, second, ranges[0], ranges[1], plane)
+    return Frontier(books, first, second, ranges[0], ranges[1], plane, waypoints, likely)
+
+
+def waypoints_of(path: Any) -> Waypoints:
+    """Check a path: pairs of marks above 0, or a table with two columns.
+
+    Raises
+    ------
+    TraitError
+        Naming the waypoint, counted from 1.
+    """
+    if hasattr(path, "to_numpy"):
+        path = path.to_numpy().tolist()
+    found = []
+    for place, point in enumerate(path, start=1):
+        try:
+            x, y = point
+        except (TypeError, ValueError):
+            raise TraitError(f"waypoint {place}: {point!r} is not a pair of marks") from None
+        names = f"waypoint {place}, first mark", f"waypoint {place}, second mark"
+        found.append((number(names[0], x, above=0.0), number(names[1], y, above=0.0)))
+    return tuple(found)
 
 
 def symbols_that_matter(books: Books) -> tuple[str, ...]:
@@ -468,7 +637,8 @@ def pair_of(books: Books, first: str | None, second: str | None) -> tuple[str, s
             raise KeyError(f"{name}: no {symbol!r} whose mark moves this account{hint}")
     if len(usable) < 2:
         raise TraitError(
-            "symbols: two marks are needed to see how one moves the liquidation price of the other"
+            "symbols: two marks are needed to see how one moves the liquidation price of the other;"
+            " add a position in a second symbol."
         )
     if first is not None and first == second:
         raise TraitError(f"second: {second!r} is the first symbol too; give another")

@@ -20,6 +20,7 @@ from margin_widgets.account.chart_svg import (
     ticks,
 )
 from margin_widgets.account.checks import number
+from margin_widgets.account.figures import MODES, figure_if_same, figure_of
 from margin_widgets.engine import Ledger, Partition, mark_book
 from margin_widgets.engine.book import Floats
 from margin_widgets.engine.liquidation import triggers_along
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
     from margin_widgets.account.account import Account
 
-MODES = ("isolated", "cross")
 RATE = 0.0001
 """A usual funding rate per 8 hours: 0.01 %."""
 BAND = 0.05
@@ -161,6 +161,8 @@ class FundingDrift:
 
     def table(self) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
         """Head and rows of the table twin, as text: round days and every liquidation."""
+        from margin_widgets.account.report import MarginReport
+
         head = ("day", "isolated paid", "cross paid", *(f"{m} liquidation price" for m in MODES))
         days = {*round_ticks(0.0, self.horizon, 8)}
         days |= {one.crossing for one in self.series if one.crossing is not None}
@@ -172,8 +174,11 @@ class FundingDrift:
                 paid.append(fmt.NO_VALUE if gone else fmt.amount(series.per_day * day))
                 price = self.price_at(series.mode, day)
                 text = "none" if price is None else fmt.price(price, self.tick)
+                if day == 0:
+                    report = MarginReport(series.mode, self.books)
+                    text = figure_if_same(text, figure_of(report, "liquidation_price", self.key))
                 here = " = mark: liquidated" if day == series.crossing else ""
-                prices.append("liquidated" if gone else f"{text}{here}")
+                prices.append("liquidated" if gone else f"{text}{here}" if here else text)
             rows.append((fmt.plain(day, 2), *paid, *prices))
         return head, rows
 
@@ -200,7 +205,7 @@ class FundingDrift:
         """Lowest and highest price in the picture."""
         known = np.concatenate([one.prices[np.isfinite(one.prices)] for one in self.series])
         ends = self.mark * (1 - self.band), self.mark * (1 + self.band)
-        low, high = float(min(ends[0], *known)), float(max(ends[1], *known))
+        low, high = float(min([ends[0], *known])), float(max([ends[1], *known]))
         room = 0.1 * (high - low)
         return max(0.0, low - room), high + room
 

@@ -21,6 +21,7 @@ from margin_widgets.account.chart_svg import (
     static_table,
     ticks,
 )
+from margin_widgets.account.figures import MODES, KeyFigure, figure_if_same, figure_of
 from margin_widgets.account.variants import Variants, variants
 from margin_widgets.engine import Book, Ledger, Partition, mark_book
 from margin_widgets.engine.book import Bools, Floats
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 HIGHEST = 1000.0
 """Leverage that an account takes at most."""
 
+_AWAY = ("liquidation_price", "distance")
 _COPIES = 20_000
 """Positions valued at once for the curve of a pool against its effective leverage."""
 
@@ -294,18 +296,27 @@ class LeverageCurve:
         head += ["cross liquidation", "distance"]
         rows = []
         for one in map(self.at, shown):
-            name = _times(one.leverage) + (" (now)" if one.leverage == self.present else "")
-            rows.append(
-                [
-                    name,
-                    fmt.amount(one.margin, 2 if one.margin >= 1 else 6),
-                    fmt.price(one.isolated, self.tick),
-                    fmt.percent(one.isolated_distance),
-                    fmt.price(one.cross, self.tick),
-                    fmt.percent(one.cross_distance),
-                ]
-            )
+            texts = [
+                fmt.amount(one.margin, 2 if one.margin >= 1 else 6),
+                fmt.price(one.isolated, self.tick),
+                fmt.percent(one.isolated_distance),
+                fmt.price(one.cross, self.tick),
+                fmt.percent(one.cross_distance),
+            ]
+            now = one.leverage == self.present
+            if now:
+                texts = list(map(figure_if_same, texts, self._figures()))
+            rows.append([_times(one.leverage) + (" (now)" if now else ""), *texts])
         return head, rows
+
+    def _figures(self) -> list[KeyFigure]:
+        """What the table tells of the present leverage, as figures of the account."""
+        from margin_widgets.account.report import MarginReport
+
+        isolated, cross = (MarginReport(mode, self.books) for mode in MODES)
+        both = [(one, name) for one in (isolated, cross) for name in _AWAY]
+        named = [(isolated, "margin"), *both]
+        return [figure_of(report, name, self.key) for report, name in named]
 
     @property
     def span(self) -> tuple[float, float]:
@@ -393,7 +404,7 @@ def leverage_curve(account: Account, key: str | None = None, *, points: int = 97
     position = place_of(books, key)
     symbol = int(books.book.symbol[position])
     if books.contracts[symbol].is_option:
-        raise TraitError(f"{books.keys[position]}: an option has no leverage setting")
+        raise TraitError(f"{books.keys[position]}: an option has no leverage setting.")
     present = books.state.positions[position].leverage
     caps = _caps(books, position)
     amount = float(variants(books, position).measure[0])

@@ -13,6 +13,7 @@ from traitlets import TraitError
 from margin_widgets.account import formatting as fmt
 from margin_widgets.account.books import Books, keep_books
 from margin_widgets.account.checks import number
+from margin_widgets.account.positions import keys_of
 from margin_widgets.account.solve.change import COLLATERAL, Change, changed, merged, money
 from margin_widgets.account.solve.collateral import funding_asset
 from margin_widgets.account.solve.solution import Edit
@@ -98,6 +99,8 @@ class Repair(Edit):
         Loss since entry that becomes final.
     note : str
         What else happens.
+    row : str
+        Id of the position whose pool `own_before` and `own_after` are of.
     """
 
     account: Account = field(repr=False)
@@ -115,10 +118,45 @@ class Repair(Edit):
     realized_loss: float = 0.0
     note: str = ""
     reason: str = ""
+    row: str = ""
     state: AccountState = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "state", self.account.state)
+
+    def own_key(self, *, after: bool) -> str:
+        """Key of the position whose own pool is told, as things stand or after it; "" if gone."""
+        state = changed(self.state, self.changes) if after else self.state
+        keys = keys_of(state.positions)
+        return next(
+            (k for k, one in zip(keys, state.positions, strict=True) if one.id == self.row), ""
+        )
+
+    def cost_lines(self, figure: str) -> tuple[str, ...]:
+        """How one of the amounts comes about, line by line.
+
+        Parameters
+        ----------
+        figure : {"added", "fee", "loss", "cost"}
+
+        Examples
+        --------
+        >>> from margin_widgets import presets
+        >>> repairs(presets.ref2())["add collateral"].cost_lines("cost")
+        ('added + fee + loss made final', '= 1,000.00 + 0.00 + 0.00', '= 1,000.00 USDT')
+        """
+        currency = self.state.venue.currency
+        added, fee, loss = (fmt.amount(one) for one in (self.added, self.fee, self.realized_loss))
+        closed = fmt.amount(self.closed)
+        rate = fmt.plain(self.state.venue.taker_fee)
+        terms = {
+            "added": ("fresh collateral, in its own asset times its price",),
+            "fee": ("taker fee rate times the notional closed", f"= {rate}·{closed}"),
+            "loss": (f"loss since entry of the {closed} closed at the mark, 0 for a profit",),
+            "cost": ("added + fee + loss made final", f"= {added} + {fee} + {loss}"),
+        }
+        total = {"added": added, "fee": fee, "loss": loss, "cost": fmt.amount(self.cost)}
+        return (*terms[figure], f"= {total[figure]} {currency}")
 
     @property
     def id(self) -> str:
@@ -513,6 +551,7 @@ class _Bench:
             fee=draft.traded.fee,
             realized_loss=max(0.0, -draft.traded.realized),
             note=draft.note,
+            row=row,
         )
 
     def _offers(self, mode: str) -> None:

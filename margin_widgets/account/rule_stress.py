@@ -168,7 +168,7 @@ class Stress:
 
     def compare(self, account: Account) -> Comparison:
         """Compare the account under its own rules with the same under the stressed ones."""
-        return Comparison(account, self.applied(account))
+        return Comparison(account, account if self.empty else self.applied(account))
 
     def apply(self, account: Account) -> None:
         """Make the stressed rules the account's, as one edit that can be undone."""

@@ -21,6 +21,7 @@ from margin_widgets.account.chart_svg import (
 )
 from margin_widgets.account.checks import number
 from margin_widgets.account.frontier import pair_of
+from margin_widgets.account.likely_moves import FAR, LikelyMoves
 from margin_widgets.account.two_marks import MODES, PoolFigures, TwoMarks
 from margin_widgets.engine.book import Bools, Floats
 
@@ -100,6 +101,8 @@ class ShockGrid:
     isolated_closed, cross_closed : ndarray of bool (R, C)
         Whether any pool of the mode was liquidated on the way.
     plane : TwoMarks
+    likely : LikelyMoves or None
+        Which moves are to be expected, if somebody has said so.
     """
 
     books: Books
@@ -112,6 +115,16 @@ class ShockGrid:
     isolated_closed: Bools
     cross_closed: Bools
     plane: TwoMarks
+    likely: LikelyMoves | None = None
+
+    @cached_property
+    def far(self) -> Bools | None:
+        """Cells that are hardly ever seen (R, C); None if nobody said what is likely."""
+        if self.likely is None or not self.likely.knows(self.first, self.second):
+            return None
+        x, y = np.broadcast_arrays(self.x[None, :], self.y[:, None])
+        seen: Bools = self.likely.distance(self.first, self.second, x, y) > FAR
+        return seen
 
     @cached_property
     def difference(self) -> Floats:
@@ -175,6 +188,10 @@ class ShockGrid:
             said.append("Both modes end with the same equity everywhere.")
         fallen = f"Liquidated is cross in {_share(self.cross_closed)}, an isolated position in"
         said.append(f"{fallen} {_share(self.isolated_closed)}.")
+        if self.far is not None and self.likely is not None:
+            words = self.likely.text(self.first, self.second)
+            away = f"more than {FAR:g} standard deviations away"
+            said.append(f"Dotted is {_share(self.far)}: {away} ({words}).")
         said.append(RULE)
         return " ".join(said)
 
@@ -249,6 +266,9 @@ class ShockGrid:
         chart.cells(columns, rows, [[_color(float(one)) for one in row] for row in shares])
         for closed, sign in ((self.cross_closed, 1), (self.isolated_closed, -1)):
             chart.line(*hatched(self.x, self.y, closed, sign), "word", width=0.7, dash="")
+        if self.far is not None:
+            chart.line(*dotted(self.x, self.y, self.far), "word", width=1.6, dash="")
+        chart.line(*border(self.x, self.y, self.difference), "word", width=1.4, dash="")
         chart.line(np.array(x_range), np.zeros(2), "word", width=0.8, dash="")
         chart.line(np.zeros(2), np.array(y_range), "word", width=0.8, dash="")
         return chart.svg()
@@ -256,7 +276,8 @@ class ShockGrid:
     def _repr_html_(self) -> str:
         legend = (
             "Blue: cross ahead; orange: isolated ahead; white: equal. Strokes rising to the right:"
-            " cross liquidated; falling: an isolated position liquidated. "
+            " cross liquidated; falling: an isolated position liquidated. Heavy line: where the"
+            " leader changes. "
         )
         return static_page(self.title, legend + self.text, self.svg(), static_table(*self.table()))
 
@@ -270,6 +291,7 @@ def shock_map(
     y: Sequence[float] | Floats | None = None,
     reach: float = 0.6,
     points: int = 41,
+    likely: LikelyMoves | None = None,
 ) -> ShockGrid:
     """Equity of both modes after every pair of shocks of two marks.
 
@@ -287,6 +309,8 @@ def shock_map(
         Below 1.
     points : int
         Cells along each axis, 2 to 201.
+    likely : LikelyMoves, optional
+        Which moves are to be expected; cells far from that are told apart.
 
     Raises
     ------
@@ -331,6 +355,7 @@ def shock_map(
         isolated_closed=ways.any_closed("isolated"),
         cross_closed=ways.any_closed("cross"),
         plane=plane,
+        likely=likely,
     )
 
 
@@ -357,6 +382,41 @@ def hatched(
     across = np.array([begin, end, np.nan]) * dx + x[column][:, None]
     up = np.array([begin, end, np.nan]) * (sign * dy) + y[row][:, None]
     return across.ravel(), up.ravel()
+
+
+def dotted(x: Floats, y: Floats, marked: Bools) -> tuple[Floats, Floats]:
+    """A dot, as a very short stroke, in the middle of every other marked cell; NaN between."""
+    row, column = np.nonzero(marked)
+    some = (row + column) % 2 == 0
+    row, column = row[some], column[some]
+    half = 0.06 * float(x[1] - x[0])
+    across = np.array([-half, half, np.nan]) + x[column][:, None]
+    up = np.array([0.0, 0.0, np.nan]) + y[row][:, None]
+    return across.ravel(), up.ravel()
+
+
+def border(x: Floats, y: Floats, lead: Floats) -> tuple[Floats, Floats]:
+    """Edges between cells in which another mode is ahead, or none; NaN between strokes."""
+    leader = np.sign(lead)
+    strokes: list[tuple[float, float, float, float]] = []
+    columns, rows = edges(x).tolist(), edges(y).tolist()
+    for place, changes in enumerate((leader[:, 1:] != leader[:, :-1]).T, start=1):
+        strokes += [(columns[place], rows[a], columns[place], rows[b]) for a, b in _runs(changes)]
+    for place, changes in enumerate(leader[1:] != leader[:-1], start=1):
+        strokes += [(columns[a], rows[place], columns[b], rows[place]) for a, b in _runs(changes)]
+    if not strokes:
+        return np.empty(0), np.empty(0)
+    drawn = np.array(strokes)
+    gap = np.full(len(drawn), np.nan)
+    across = np.stack([drawn[:, 0], drawn[:, 2], gap], axis=1).ravel()
+    return across, np.stack([drawn[:, 1], drawn[:, 3], gap], axis=1).ravel()
+
+
+def _runs(marked: Bools) -> list[tuple[int, int]]:
+    """Begin and end of what is marked in a row."""
+    steps = np.diff(np.concatenate([[0], marked.astype(int), [0]]))
+    begins, ends = (np.flatnonzero(steps == step).tolist() for step in (1, -1))
+    return list(zip(begins, ends, strict=True))
 
 
 # -- the way to a cell --------------------------------------------------------------------------

@@ -33,11 +33,7 @@ def account_html(account: Account) -> str:
     """Both modes side by side, the verdict, the picture, positions, rules and limits."""
     books, venue = account.books, account.venue
     said = verdict(account)
-    modes = (account.isolated, account.cross)
-    figures = _table(
-        ["", *(mode.mode for mode in modes)],
-        [[LABELS[name], *(_figure(mode, name) for mode in modes)] for name in ACCOUNT_FIGURES],
-    )
+    figures = _table(*figure_rows(account))
     title = account.name or "Account"
     parts = [_heading(title, venue.label, venue.currency, venue.margin_ratio_name)]
     parts += [f'<p style="{_BOX}">{said.html()}</p>', figures]
@@ -88,8 +84,8 @@ def report_html(report: MarginReport) -> str:
 def comparison_text(account: Account) -> str:
     """Both modes side by side as plain text, with verdict, conditions and warnings."""
     modes = (account.isolated, account.cross)
-    rows = [["", *(mode.mode for mode in modes)]]
-    rows += [[LABELS[name], *(_figure(mode, name) for mode in modes)] for name in ACCOUNT_FIGURES]
+    top, figures = figure_rows(account)
+    rows = [top, *figures]
     for isolated, cross in zip(*map(_shown, modes), strict=True):
         label = f"{isolated.key} {LABELS['liquidation_price']}"
         rows.append([label, _liquidation(isolated), _liquidation(cross)])
@@ -139,6 +135,19 @@ def _liquidation(one: PositionReport) -> str:
 
 
 def _positions(account: Account) -> str:
+    return _table(*position_rows(account)) + _more(account.cross)
+
+
+def figure_rows(account: Account) -> tuple[list[str], list[list[str]]]:
+    """Heads and rows of the account's figures in both modes."""
+    modes = (account.isolated, account.cross)
+    return ["", *(mode.mode for mode in modes)], [
+        [LABELS[name], *(_figure(mode, name) for mode in modes)] for name in ACCOUNT_FIGURES
+    ]
+
+
+def position_rows(account: Account) -> tuple[list[str], list[list[str]]]:
+    """Heads and rows of the positions, as many as are listed."""
     head = ["position", "mode", "quantity", "entry", "mark", "leverage"]
     head += ["liquidation isolated", "liquidation cross"]
     rows = []
@@ -156,12 +165,17 @@ def _positions(account: Account) -> str:
                 _liquidation(cross),
             ]
         )
-    return _table(head, rows) + _more(account.cross)
+    return head, rows
 
 
 def _more(report: MarginReport) -> str:
+    return _note(more_words(report))
+
+
+def more_words(report: MarginReport) -> str:
+    """How many positions are not listed; nothing if all are."""
     more = len(report.positions) - MOST_ROWS
-    return _note(f"and {more} more positions") if more > 0 else ""
+    return f"and {more} more positions" if more > 0 else ""
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

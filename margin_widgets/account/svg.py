@@ -12,7 +12,13 @@ import numpy as np
 
 from margin_widgets.account import formatting as fmt
 from margin_widgets.account.chart_svg import round_step, round_ticks
-from margin_widgets.account.curve_words import describe, describe_ratio, event_name, place
+from margin_widgets.account.curve_words import (
+    describe,
+    describe_ratio,
+    event_name,
+    jump_words,
+    place,
+)
 from margin_widgets.account.labels import LINE, Label, Placer, near, text_width
 from margin_widgets.account.lead import lead_regions
 from margin_widgets.account.palette import DARK, INLINE, THEMES, Palette, rules
@@ -21,6 +27,7 @@ from margin_widgets.venues.rules import did_you_mean
 
 if TYPE_CHECKING:
     from margin_widgets.account.curve import Curve, LiquidationEvent, ModeCurve
+    from margin_widgets.account.equity_picture import EquityPicture
     from margin_widgets.engine.book import Floats
 
 Picture = Literal["equity", "margin_ratio"]
@@ -65,9 +72,10 @@ def inline_svg(
     height: int = _INLINE_HEIGHT,
     description: str = "",
     palette: Palette = INLINE,
+    beside: EquityPicture | None = None,
 ) -> str:
     """Draw a curve as an SVG element for a page that has a heading and a caption for it."""
-    drawing = _Drawing(curve, picture, width, height, palette, headed=False)
+    drawing = _Drawing(curve, picture, width, height, palette, headed=False, beside=beside)
     said = description or _sentence(curve, picture)
     style = f"width:100%;max-width:{width}px;height:auto"
     return drawing.element(said, f' style="{style}"')
@@ -81,8 +89,11 @@ def curve_svg(
     width: int = WIDTH,
     height: int = HEIGHT,
     title: str | None = None,
+    beside: EquityPicture | None = None,
 ) -> str:
     """Draw a curve as a complete SVG file, with title, rules and legend; `Curve.to_svg` explains.
+
+    What is drawn `beside` are hypothetical accounts, in thin grey; words are then those of both.
 
     Raises
     ------
@@ -95,13 +106,16 @@ def curve_svg(
     for name, pixels, least in zip(("width", "height"), (width, height), SMALLEST, strict=True):
         if not least <= pixels <= 10_000:
             raise ValueError(f"{name}: {pixels!r} must be from {least} to 10,000 pixels")
-    drawing = _Drawing(curve, picture, width, height, THEMES[theme], headed=True, title=title)
+    drawing = _Drawing(
+        curve, picture, width, height, THEMES[theme], headed=True, title=title, beside=beside
+    )
     style = ""
     if theme == "auto":
         dark = rules(DARK)
         style = f"<style>@media screen and (prefers-color-scheme:dark){{{dark}}}</style>"
     size = f' width="{width}" height="{height}"'
-    return drawing.element(_sentence(curve, picture), size, style) + "\n"
+    said = _sentence(curve, picture) if beside is None else beside.text
+    return drawing.element(said, size, style) + "\n"
 
 
 def _sentence(curve: Curve, picture: str) -> str:
@@ -133,6 +147,7 @@ class _Drawing:
         *,
         headed: bool,
         title: str | None = None,
+        beside: EquityPicture | None = None,
     ) -> None:
         if picture not in get_args(Picture):
             hint = did_you_mean(str(picture), get_args(Picture))
@@ -141,6 +156,7 @@ class _Drawing:
                 f" {', '.join(map(repr, get_args(Picture)))}{hint}"
             )
         self.curve, self.picture, self.palette = curve, picture, palette
+        self.ghosts = () if beside is None else beside.ghosts
         self.width, self.height = width, height
         self.parts: list[str] = []
         self.equity = picture == "equity"
@@ -191,6 +207,7 @@ class _Drawing:
             entries += [("muted", "maintenance in cross")]
             if self.curve.isolated.series.track.idle.any():
                 entries += [("stem", "idle in isolated")]
+            entries += [("ghost", f"thin: {one.name}") for one in self.ghosts]
         if self.curve.cross.events or self.curve.isolated.events:
             entries += [("liq", "liquidation")]
         x = 14.0
@@ -201,6 +218,8 @@ class _Drawing:
             middle = y + 8
             if role == "liq":
                 self._stroke(f"M{x + 7:.1f} {middle - 4:.1f}l8 8m0 -8l-8 8", "muted", 2.0)
+            elif role == "ghost":
+                self._stroke(f"M{x:.1f} {middle:.1f}h24", "stem", 1.0)
             elif role in _DASHES:
                 self._stroke(f"M{x:.1f} {middle:.1f}h24", role, 2.2, _DASHES[role])
             else:
@@ -215,7 +234,7 @@ class _Drawing:
         curve = self.curve
         self.x0, self.x1 = float(curve.x[0]), float(curve.x[-1])
         if self.equity:
-            low, high = _equity_range(curve)
+            low, high = _equity_range(curve, *(one.curve for one in self.ghosts))
         else:
             low, high = 0.0, CEILING
         # The label of the y axis stands above the frame, that of the second x axis as well.
@@ -311,6 +330,7 @@ class _Drawing:
         self._stem()
         self._guide(*_maintenance(curve), "muted")
         self._guide(*_floor(curve), "stem")
+        self._draw_ghosts()
         drawn = [self._series(mode, mode.equity) for mode in (curve.cross, curve.isolated)]
         for one in drawn:
             self._line(one)
@@ -320,6 +340,7 @@ class _Drawing:
         ]
         self._markers(markers)
         self._name_markers(markers)
+        self._name_ghosts()
         for region in regions:
             # Up to the line of the present, which words had better not cross.
             now = self.curve.mark
@@ -337,6 +358,45 @@ class _Drawing:
             self.labels.place(self.left, zero + LINE, word, "ink", reach=2, at_most=_OVER_ANOTHER)
         self._name_jumps(markers)
         self._put_labels()
+
+    def _draw_ghosts(self) -> None:
+        """Hypothetical accounts in thin grey: dashes and hollow shapes still tell the modes."""
+        for ghost in self.ghosts:
+            for mode in (ghost.curve.cross, ghost.curve.isolated):
+                one = self._series(mode, mode.equity)
+                data = f"ghost-{ghost.name}-{mode.mode}"
+                self._stroke(_route(one.x, one.y), "stem", 1.0, _DASHES[mode.mode], data=data)
+                for event in mode.events:
+                    x = float(self._across(event.x))
+                    y = float(self._down(event.equity_before))
+                    hollow = (
+                        f"M{x - 4:.1f} {y:.1f}a4 4 0 1 0 8 0a4 4 0 1 0 -8 0"
+                        if mode.mode == "cross"
+                        else f"M{x - 3.5:.1f} {y - 3.5:.1f}h7v7h-7Z"
+                    )
+                    said = f"{ghost.name}, {mode.mode}: {event.pool} {place(ghost.curve, event.x)}"
+                    self._stroke(hollow, "stem", 1.2, data=f"{data}-liq", title=said)
+
+    def _name_ghosts(self) -> None:
+        """Which thin line is which, beside the first of its liquidations that differs."""
+        own = {
+            (mode.mode, e.x)
+            for mode in (self.curve.cross, self.curve.isolated)
+            for e in mode.events
+        }
+        for ghost in self.ghosts:
+            named = False
+            for mode in (ghost.curve.cross, ghost.curve.isolated):
+                for event in [e for e in mode.events if (mode.mode, e.x) not in own][:1]:
+                    who = _short_name(event_name(ghost.curve, event))
+                    named |= self.labels.place(
+                        float(self._across(event.x)),
+                        float(self._down(event.equity_before)),
+                        f"{ghost.name} LIQ {who} {place(ghost.curve, event.x)}",
+                        "muted",
+                        reach=5 if named else 12,
+                        at_most=_OVER_ANOTHER if named else 1e4,
+                    )
 
     def _someone_pays(self) -> bool:
         events = [*self.curve.cross.events, *self.curve.isolated.events]
@@ -369,7 +429,7 @@ class _Drawing:
                 self.labels.place(
                     float(self._across(event.x)),
                     float(ends.mean()),
-                    _jump_words(self.curve, event),
+                    jump_words(self.curve, event),
                     mode.mode,
                     reach=1,
                     at_most=_IN_THE_WAY,
@@ -413,7 +473,7 @@ class _Drawing:
 
     def _series(self, mode: ModeCurve, values: Floats) -> _Series:
         """Places of a line, NaN between both sides of each of its liquidations."""
-        x = self.curve.x
+        x = mode.x
         triggers = np.array([event.x for event in mode.events])
         where = np.flatnonzero((x[1:] == x[:-1]) & np.isin(x[1:], triggers)) + 1
         across = self._across(np.insert(x, where, x[where]))
@@ -608,15 +668,14 @@ def _thinned(x: Floats, y: Floats) -> list[tuple[float, float]]:
     return [(float(x[one]), float(y[one])) for one in sorted(kept)]
 
 
-def _equity_range(curve: Curve) -> tuple[float, float]:
+def _equity_range(*curves: Curve) -> tuple[float, float]:
     """Range of equity, zero and both sides of every jump included, with room for words."""
-    jumps = [
-        value
-        for event in (*curve.cross.events, *curve.isolated.events)
-        for value in (event.equity_before, event.equity_after)
-    ]
-    values = np.concatenate([curve.cross.equity, curve.isolated.equity, jumps])
-    low, high = min(0.0, float(values.min())), max(0.0, float(values.max()))
+    ends = [0.0]
+    for curve in curves:
+        for mode in (curve.cross, curve.isolated):
+            ends += [float(mode.equity.min()), float(mode.equity.max())]
+            ends += [one for e in mode.events for one in (e.equity_before, e.equity_after)]
+    low, high = min(ends), max(ends)
     room = (high - low) or 1.0
     return (low - 0.06 * room if low < 0 else low), high + 0.04 * room
 
@@ -635,15 +694,6 @@ def _floor(curve: Curve) -> tuple[Floats, Floats]:
     ends = curve.isolated.series.u
     u = np.linspace(ends[0], ends[-1], 60)
     return np.array([curve.x_of(float(one)) for one in u]), evaluate(track.idle, u)
-
-
-def _jump_words(curve: Curve, event: LiquidationEvent) -> str:
-    """What a jump costs or spares the account, and where it goes to or comes from."""
-    if event.pool_equity < 0:
-        return f"{fmt.amount(-event.pool_equity)} paid by others"
-    if curve.books.state.venue.residual == "kept":
-        return f"{fmt.amount(event.pool_equity)} to the insurance fund"
-    return f"{fmt.amount(event.equity_before - event.equity_after)} fee and residual"
 
 
 def _short_name(name: str) -> str:

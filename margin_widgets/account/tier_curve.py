@@ -305,7 +305,7 @@ def tier_curve(account: Account, key: str | None = None, *, points: int = 121) -
     row = books.state.positions[position]
     tiers = books.state.venue.tiers.get(row.symbol, ())
     if not tiers:
-        raise TraitError(f"{row.symbol}: the venue has no maintenance tiers for it")
+        raise TraitError(f"{row.symbol}: the venue has no maintenance tiers for it.")
     per_contract = _per_contract(books, position)
     amount = abs(row.quantity) * per_contract
     low, high = _window(amount, [tier.floor for tier in tiers])

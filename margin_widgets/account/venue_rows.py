@@ -335,7 +335,10 @@ def _row(account: Account, rules: RuleSet, tiers: Tiers, mode: str, held: VenueR
         return held
     # A report of one mode does not ask in which mode positions are held: one account serves all.
     offered = not rules.modes or mode in rules.modes
-    usable = held.there is not None and offered and mode in MODES
+    # Nor do reasons, unless the mode of a position is one of them.
+    own = {row.margin_mode for row in account.state.positions}
+    alike = held.there is not None or not rules.modes or own <= {*rules.modes}
+    usable = offered and alike and mode in MODES
     row = held if usable else _hold(account, rules, tiers, mode)
     if row.there is not None and mode == "portfolio" and rules.portfolio is None:
         why = Reason("account", f"{rules.name} has no portfolio margin rules")

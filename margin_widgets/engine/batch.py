@@ -19,6 +19,7 @@ of one symbol, whose price moves them all, and tiers whose rate falls or reaches
 from __future__ import annotations
 
 import os
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -476,7 +477,7 @@ class _Tables:
             bits = edges.reshape(rows, -1)[row, band].view(np.int64)
             name = bits >> shift
             within = bits > name << shift  # else the band begins with the cell
-            place = row * cells + name - first
+            place = (row * cells + name - first).astype(np.intp)
             passed = np.bincount(place + within, minlength=rows * cells).reshape(rows, cells)
             bands = first_band[:, None] + np.cumsum(passed, axis=1)
             # The first cell of the first row stands at its name, so that names need no base.
@@ -487,7 +488,7 @@ class _Tables:
             carry[first + place[within]] = ((name + 1 << shift) - bits)[within]
             return _Lines(slope, constant, carry)
 
-        begins = np.array([first, first + cells - 1]) << shift
+        begins = np.array([first, first + cells - 1], dtype=np.int64) << shift
         return cls(
             shift=shift,
             low=float(begins.view(np.float64)[0]),
@@ -510,13 +511,15 @@ class _Tables:
         bits, cell, line = (array.view(np.int64) for array in spare)
         np.right_shift(bits, self.shift, out=cell)
         cell += row
-        lines.carry.take(cell, out=line, mode="clip")
+        # Where indices have 32 bits, as in browsers, these are copied; else they are what they are.
+        lines.carry.take(cell.astype(np.intp, copy=False), out=line, mode="clip")
         line += bits
         line >>= self.shift
         line += row
-        lines.slope.take(line, out=magnitude, mode="clip")
+        index = line.astype(np.intp, copy=False)
+        lines.slope.take(index, out=magnitude, mode="clip")
         np.multiply(magnitude, at, out=out)
-        lines.constant.take(line, out=magnitude, mode="clip")
+        lines.constant.take(index, out=magnitude, mode="clip")
         out += magnitude
 
 
@@ -545,7 +548,7 @@ def _in_chunks(
     chunks = -(-slots * accounts // chunk)
     if not chunks:
         return
-    workers = max(1, min(threads, chunks))
+    workers = 1 if sys.platform == "emscripten" else max(1, min(threads, chunks))
     bounds = np.linspace(0, accounts, chunks + 1).astype(int).tolist()
     # Who is done takes the next: another processor may be busy with something else.
     ahead = deque([*(slice(*pair) for pair in pairwise(bounds)), *[None] * workers])

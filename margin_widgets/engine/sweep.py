@@ -124,29 +124,34 @@ class SweepSeries:
         return total
 
     @cached_property
-    def _standing(self) -> Bools:
+    def standing(self) -> Bools:
         """Which pools stand at each point (P, G)."""
         begin, end = self._span
         column = np.arange(len(self.u))
         return (column >= begin[:, None]) & (column < end[:, None])
 
     @cached_property
-    def _requirements(self) -> Floats:
-        return np.where(self._standing, self.track.ray.requirement_on(self.u), 0.0)
+    def requirements(self) -> Floats:
+        """Maintenance margin of each pool (P, G); 0 where it was closed."""
+        return np.where(self.standing, self.track.ray.requirement_on(self.u), 0.0)
+
+    @cached_property
+    def balances(self) -> Floats:
+        """Margin balance of each pool as if nothing were closed (P, G)."""
+        return self.track.ray.balance_on(self.u)
 
     @cached_property
     def maintenance(self) -> Floats:
         """Maintenance margin of the pools that stand (G,)."""
-        total: Floats = self._requirements.sum(axis=0)
+        total: Floats = self.requirements.sum(axis=0)
         return total
 
     @cached_property
     def margin_ratio(self) -> Floats:
         """Highest maintenance over margin balance of the pools that stand, NaN if none (G,)."""
-        required = self._requirements
-        balance = self.track.ray.balance_on(self.u)
+        required, balance = self.requirements, self.balances
         with np.errstate(all="ignore"):
-            ratio = np.where(self._standing & (balance > 0), required / balance, np.nan)
+            ratio = np.where(self.standing & (balance > 0), required / balance, np.nan)
         highest: Floats = np.fmax.reduce(ratio, axis=0, initial=np.nan)
         return highest
 

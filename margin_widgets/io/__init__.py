@@ -8,6 +8,8 @@ from margin_widgets.account.frames import (
     positions_from_frame,
 )
 from margin_widgets.io.ccxt import CcxtAccount, CcxtError, ImportNotice, from_ccxt, read_ccxt
+from margin_widgets.io.price_history import price_history
+from margin_widgets.io.tiers import tiers_from_frame
 
 __all__ = [
     "CcxtAccount",
@@ -19,5 +21,7 @@ __all__ = [
     "marks_series",
     "positions_frame",
     "positions_from_frame",
+    "price_history",
     "read_ccxt",
+    "tiers_from_frame",
 ]

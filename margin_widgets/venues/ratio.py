@@ -35,6 +35,9 @@ class RatioConvention:
         Value at which the venue liquidates.
     percent : bool
         Whether the venue shows it in percent.
+    bands : sequence of (what, value)
+        What the venue does before it liquidates, and the value of the ratio at which that begins,
+        from the calmest on; empty where nothing is known.
 
     Examples
     --------
@@ -47,6 +50,7 @@ class RatioConvention:
     denominator: str = "margin balance"
     liquidation_at: float = 1.0
     percent: bool = True
+    bands: tuple[tuple[str, float], ...] = ()
 
     def __post_init__(self) -> None:
         checks.text("margin_ratio name", self.name)
@@ -59,6 +63,30 @@ class RatioConvention:
         level = checks.size("margin_ratio liquidation_at", self.liquidation_at)
         object.__setattr__(self, "liquidation_at", level)
         checks.truth("margin_ratio percent", self.percent)
+        object.__setattr__(self, "bands", self._checked_bands())
+
+    def _checked_bands(self) -> tuple[tuple[str, float], ...]:
+        """Bands as pairs, each nearer to liquidation than the one before it and none beyond."""
+        if not isinstance(self.bands, (list, tuple)):
+            raise checks.RuleError(f"margin_ratio bands: {self.bands!r} must be a list")
+        found: list[tuple[str, float]] = []
+        for number, row in enumerate(self.bands, start=1):
+            where = f"margin_ratio bands, row {number}"
+            if not isinstance(row, (list, tuple)) or len(row) != 2:
+                raise checks.RuleError(f"{where}: {row!r} must be a name and a value")
+            checks.text(where, row[0])
+            value = checks.size(where, row[1])
+            left = 1 if self.falls else -1  # sign of what is left until liquidation
+            if left * (value - self.liquidation_at) <= 0:
+                raise checks.RuleError(
+                    f"{where}: {value:g} is not before liquidation at {self.liquidation_at:g}"
+                )
+            if found and left * (found[-1][1] - value) <= 0:
+                raise checks.RuleError(
+                    f"{where}: {value:g} does not come after {found[-1][1]:g}, the row above"
+                )
+            found.append((row[0], value))
+        return tuple(found)
 
     @property
     def falls(self) -> bool:

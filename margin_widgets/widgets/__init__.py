@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from margin_widgets.widgets.cards import ModeCards, UtilizationBars
+    from margin_widgets.widgets.cards import ModeCards
     from margin_widgets.widgets.collateral_stress_plot import CollateralStressPlot
     from margin_widgets.widgets.collateral_table import CollateralTable
     from margin_widgets.widgets.compare_drawer import CompareDrawer
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from margin_widgets.widgets.shock_map import ShockMap
     from margin_widgets.widgets.solve_panel import SolvePanel
     from margin_widgets.widgets.tier_plot import TierPlot
+    from margin_widgets.widgets.utilization_bars import UtilizationBars
     from margin_widgets.widgets.venue_table import VenueTable
 
 _HOMES = {
@@ -49,7 +50,7 @@ _HOMES = {
     "ShockMap": "shock_map",
     "SolvePanel": "solve_panel",
     "TierPlot": "tier_plot",
-    "UtilizationBars": "cards",
+    "UtilizationBars": "utilization_bars",
     "VenueTable": "venue_table",
 }
 

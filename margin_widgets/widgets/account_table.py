@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from margin_widgets.widgets.editing import REFUSALS, guarded, reason
+from margin_widgets.widgets.explaining import Explaining
 from margin_widgets.widgets.frontend import Styled, Table
-from margin_widgets.widgets.lifetime import Part
 from margin_widgets.widgets.selection import Selection
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ DRAFT = "draft"
 """Id of the row that is being added; it joins the account when it is complete and sound."""
 
 
-class AccountTable(Part):
+class AccountTable(Explaining):
     """A table whose accepted edits change the account at once.
 
     A refused edit stays in its cell with the reason, and the account stays as it was. Subclasses
@@ -48,6 +48,7 @@ class AccountTable(Part):
         self.add_class("mw-panel")
         self.table.on_msg(guarded(self._receive, self._tell))
         self.follow(account, self.update, "revision")
+        self.follow(self.table, self._on_place, "place")
         self.update()
 
     @property
@@ -79,6 +80,10 @@ class AccountTable(Part):
 
     def _delete(self, row: str) -> None:
         """Take a row out of the account."""
+        raise NotImplementedError
+
+    def _sets(self, row: str, field: str) -> tuple[str, ...]:
+        """What a cell sets, as `code_hint` takes it; nothing for one that is computed."""
         raise NotImplementedError
 
     def _paste(self, row: str, field: str, text: str) -> None:
@@ -180,6 +185,13 @@ class AccountTable(Part):
             self.update()
         elif action == "delete":
             self._delete(row)
+
+    def _on_place(self, change: Any) -> None:
+        row, field = change.new or (DRAFT, "")
+        try:
+            self.selection.control = () if row == DRAFT else self._sets(row, field)
+        except KeyError:  # a row that has just gone
+            self.selection.control = ()
 
     # -- refusals -------------------------------------------------------------------------------
 

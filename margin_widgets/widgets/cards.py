@@ -1,4 +1,4 @@
-"""Both margin modes side by side as cards, and how much of the collateral is at work."""
+"""Both margin modes side by side as cards."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from traitlets import Bool
 from margin_widgets.account import formatting as fmt
 from margin_widgets.account.report import MarginReport
 from margin_widgets.widgets.editing import guarded
+from margin_widgets.widgets.explaining import Explaining
 from margin_widgets.widgets.frontend import Styled
-from margin_widgets.widgets.lifetime import Part
 from margin_widgets.widgets.markup import MODE_TITLES, figure, meter, ratio_text, shock_text
 from margin_widgets.widgets.selection import Selection
 
@@ -21,14 +21,15 @@ if TYPE_CHECKING:
 MODES = ("isolated", "cross")
 
 
-class ModeCards(Part):
+class ModeCards(Explaining):
     """The account under both margin modes: equity, what is free, and where it ends.
 
     Parameters
     ----------
     account : Account
     selection : Selection, optional
-        Shared with other widgets; a click on a number sets ``selection.explain``.
+        Shared with other widgets; a click on a number sets ``selection.explain``, one on the name
+        of a mode ``selection.mode``, which is emphasised everywhere.
     """
 
     active = Bool(True, help="whether the cards follow edits; they catch up when set")
@@ -43,39 +44,37 @@ class ModeCards(Part):
         self.active = active
         self.view.on_msg(guarded(self._receive, self._tell))
         self.follow(account, self.update, "revision")
+        self.follow(self.selection, self.update, "mode")
         self.follow(self, self.update, "active")
         self.update()
 
     def update(self, change: Any = None) -> None:
         """Show the account as it is now."""
         if self.active:
-            cards = "".join(self._card(getattr(self.account, mode)) for mode in MODES)
+            chosen = self.selection.mode
+            cards = "".join(
+                _card(getattr(self.account, mode), chosen=mode == chosen) for mode in MODES
+            )
             self.view.html = f'<div class="mw-cards">{cards}</div>'
 
     def _tell(self, message: str) -> None:
         self.view.html = f'<p class="mw-error" role="alert">{escape(message)}</p>'
 
-    def _card(self, report: MarginReport) -> str:
-        return _card(report)
-
     def _receive(self, message: dict[str, Any]) -> None:
         if message.get("type") == "explain":
-            self.selection.explain = message["path"]
+            self._ask(message["path"])
         elif message.get("type") == "undo":
             self.account.undo()
         elif message.get("type") == "redo":
             self.account.redo()
+        elif message.get("type") == "action" and message["action"] == "mode":
+            mode = str(message["value"])
+            self.selection.mode = "" if mode == self.selection.mode else mode
 
 
-class UtilizationBars(ModeCards):
-    """Initial and maintenance margin over the balance, for the account and for each pool (P10)."""
-
-    def _card(self, report: MarginReport) -> str:
-        return _bars(report)
-
-
-def _card(report: MarginReport) -> str:
+def _card(report: MarginReport, *, chosen: bool = False) -> str:
     mode = report.mode
+    looked_at = " mw-chosen" if chosen else ""
     isolated = mode == "isolated"
     rows = (
         ("Equity", fmt.amount(report.equity), "equity"),
@@ -103,8 +102,11 @@ def _card(report: MarginReport) -> str:
             f" {escape(', '.join(fallen))}</p>"
         )
     return (
-        f'<section class="mw-card mw-{mode}"><h3><span class="mw-dot"></span>'
-        f'{MODE_TITLES[mode]}</h3><dl class="mw-kv">{facts}</dl>{_account_meter(report)}'
+        f'<section class="mw-card mw-{mode}{looked_at}"><h3>'
+        f'<button class="mw-mode" data-action="mode" data-value="{mode}" data-key="mode-{mode}"'
+        f' aria-pressed="{str(chosen).lower()}" title="Emphasise {mode} everywhere">'
+        f'<span class="mw-dot"></span>{MODE_TITLES[mode]}</button></h3>'
+        f'<dl class="mw-kv">{facts}</dl>{_account_meter(report)}'
         f'<p class="mw-caption">{_words(report)}</p>{note}</section>'
     )
 
@@ -135,47 +137,3 @@ def _words(report: MarginReport) -> str:
     if len(report.pools) > 1:
         return f"{margins} · {len(report.pools)} pools, one per settlement asset"
     return f"{margins} · all {fmt.amount(report.margin_balance)} backs everything"
-
-
-def _bars(report: MarginReport) -> str:
-    mode = report.mode
-    utilization = report.collateral_utilization
-    rows = [
-        _bar(
-            "Collateral in use",
-            utilization,
-            figure(
-                "–" if utilization is None else fmt.percent(utilization, 1),
-                f"{mode}.collateral_utilization",
-            ),
-            mode,
-        )
-    ]
-    for pool in sorted(report.pools, key=lambda one: -(one.margin_ratio or 1e9))[:12]:
-        key = pool.positions[0]
-        path = f"{mode}.positions.{key}.margin_ratio"
-        rows.append(
-            _bar(pool.name, pool.margin_ratio, figure(ratio_text(pool.margin_ratio), path), mode)
-        )
-    hidden = len(report.pools) - 12
-    more = f'<p class="mw-caption">and {hidden} calmer pools</p>' if hidden > 0 else ""
-    haircut = report.wallet_balance - (report.margin_balance - report.unrealized_pnl)
-    counted = (
-        f"Collateral is worth {fmt.amount(report.wallet_balance)} {escape(report.currency)}"
-        + (f", of which haircuts take {fmt.amount(haircut)}" if haircut > 0.005 else "")
-        + ". Bars of pools are maintenance over margin balance: full means liquidation."
-    )
-    return (
-        f'<section class="mw-card mw-{mode}"><h3><span class="mw-dot"></span>'
-        f'{MODE_TITLES[mode]}</h3><div class="mw-bars">{"".join(rows)}</div>{more}'
-        f'<p class="mw-caption">{counted}</p></section>'
-    )
-
-
-def _bar(title: str, share: float | None, number: str, mode: str) -> str:
-    shown = 1.0 if share is None else share
-    label = f"{title}: {ratio_text(share)}"
-    return (
-        f'<div class="mw-bar-row mw-{mode}"><span>{escape(title)}</span>'
-        f'{meter((("", shown),), label)}<span class="mw-figure">{number}</span></div>'
-    )

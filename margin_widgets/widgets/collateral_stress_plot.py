@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from margin_widgets.account.collateral_stress import (
     followed_symbol,
     stressed_assets,
 )
+from margin_widgets.account.figures import KeyFigure, figure_of
 from margin_widgets.account.formatting import percent
 from margin_widgets.widgets.picture import Picture, choice
 from margin_widgets.widgets.plotting import (
@@ -200,6 +202,12 @@ class CollateralStressPlot(Picture):
                     placer.place(float(x[end]), float(ratio[end]), name, series.mode, reach=5)
             placed += placer.placed
         return placed
+
+    def _figures(self, data: CollateralStress) -> Iterator[tuple[str, KeyFigure]]:
+        yield from data.present.items()
+        for report in (self.account.cross, self.account.isolated):
+            highest = "highest " if report.mode == "isolated" else ""
+            yield f"{highest}{report.mode} ratio", figure_of(report, "margin_ratio")
 
     # -- controls -----------------------------------------------------------------------------
 

@@ -137,11 +137,16 @@ class CollateralTable(AccountTable):
                 self.account.prices[asset] = parse_number("price", draft["price"])
             self.account.collateral[asset] = parse_number("amount", draft["amount"])
 
+    def _sets(self, row: str, field: str) -> tuple[str, ...]:
+        held = {"asset": "collateral", "amount": "collateral", "price": "prices"}
+        kind = (held | {"haircut": "haircuts"}).get(field)
+        return (kind, row) if kind else ()
+
     def _delete(self, row: str) -> None:
         del self.account.collateral[row]
 
     def _explain(self, row: str, field: str) -> None:
-        self.selection.explain = f"collateral.{row}.counted"
+        self._ask(f"collateral.{row}.counted")
 
     def _paste(self, row: str, field: str, text: str) -> None:
         raise ValueError("paste: paste positions into the positions table")

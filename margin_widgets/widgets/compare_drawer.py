@@ -166,7 +166,7 @@ class CompareDrawer(StaticTwin):
         elif kind == "explain" and self.found is not None:
             whose, _, path = str(message["path"]).partition(" ")
             shown = self.found.before if whose == "pinned" else self.found.now
-            self.explanation.show(shown, path, whose)
+            self.explanation.show(shown, path, whose, str(message["path"]))
         elif kind == "action" and action in ("pin", "unpin", "restore"):
             getattr(self, action)()
         elif kind == "action" and action in ("undo", "redo"):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 from margin_widgets.account import formatting as fmt
 from margin_widgets.account.contagion import (
+    MODES,
+    THICKEST,
+    THINNEST,
     Contagion,
     Link,
     ModeGraph,
@@ -19,8 +23,16 @@ from margin_widgets.account.contagion import (
     lines_of,
     width_of,
 )
-from margin_widgets.widgets.markup import MODE_TITLES
-from margin_widgets.widgets.move_picture import DEFAULT_SHOCK, MovePicture, data_table, set_html
+from margin_widgets.account.outcome import move_of, outcome
+from margin_widgets.widgets.markup import MODE_TITLES, button
+from margin_widgets.widgets.move_picture import (
+    DEFAULT_SHOCK,
+    REACH,
+    MovePicture,
+    data_table,
+    set_html,
+)
+from margin_widgets.widgets.plotting import ALL
 from margin_widgets.widgets.selection import Selection
 
 if TYPE_CHECKING:
@@ -34,7 +46,8 @@ class ContagionGraph(MovePicture):
     """Collateral, pools and positions in fixed columns, and what moves between them in a move.
 
     In cross one pool stands behind everything; isolated positions have one each. What is closed
-    carries a cross, and what it gave is cut. A click or Enter on a position selects it; on a pool
+    carries a cross and its place in the order of falls, and what it gave is cut; two buttons go
+    from fall to fall. A click or Enter on a position selects it; on a pool
     or an asset it explains the figure.
 
     Parameters
@@ -88,6 +101,31 @@ class ContagionGraph(MovePicture):
             self.graphs = None
         super()._show(shock)
 
+    def _tools(self) -> str:
+        back = button("◂ Back", "back", title="To the fall before, in either mode")
+        on = button("Next fall ▸", "next", title="To the next liquidation, in either mode")
+        return f'<span class="mw-row">{back}{on}</span>'
+
+    def step(self, *, back: bool = False) -> None:
+        """Go to the next place at which a pool of either mode falls, or to the one before.
+
+        The shock is then the first on the slider that reaches it; before the first fall it is 0.
+        Where nothing falls any more within reach it stays.
+        """
+        down = self.shock <= 0
+        far = (-1.0 if down else 1.0) * REACH / 100.0
+        move = move_of(self.account.books, far, symbol=None if self.view == ALL else self.view)
+        falls = [fall.place for mode in MODES for fall in outcome(move, mode).falls]
+        places = sorted({_reached(place) for place in falls}, key=abs)
+        now = abs(self.shock)
+        if back:
+            before = [place for place in places if abs(place) < now - 1e-9]
+            shock = before[-1] if before else 0.0
+        else:
+            shock = next((place for place in places if abs(place) > now + 1e-9), self.shock)
+        with self.hold_trait_notifications():
+            self.shock, self.marks = shock, {}
+
     def _draw(self, move: dict[str, Any]) -> None:
         self.graphs = contagion(self.account, **move)
         set_html(self.picture, picture(self.graphs, self.selection.key))
@@ -98,6 +136,9 @@ class ContagionGraph(MovePicture):
     def _receive(self, message: dict[str, Any]) -> None:
         if message.get("type") == "action" and message["action"] == "select":
             self.selection.key = str(message["value"])
+            return
+        if message.get("type") == "action" and message["action"] in ("back", "next"):
+            self.step(back=message["action"] == "back")
             return
         super()._receive(message)
 
@@ -110,14 +151,38 @@ class ContagionGraph(MovePicture):
         return bundle
 
 
+def _reached(place: float) -> float:
+    """The first shock on the slider, in hundredths of a per cent, that is not before a place."""
+    return math.copysign(math.ceil(abs(place) * 1e4 - 1e-6) / 1e4, place)
+
+
 def picture(graphs: Contagion, selected: str = "") -> str:
     """Both modes side by side: lines below, buttons above."""
     modes = "".join(_mode(graphs, graph, selected) for graph in graphs.graphs)
-    widest = f"{fmt.amount(graphs.widest)} {escape(graphs.currency)}"
     return (
-        f'<div class="mw-graphs">{modes}</div><p class="mw-caption">Width of a line: the amount, at'
-        f" most {widest}. Grey: collateral backs a pool. Coloured: a position drains its pool (▸)"
-        " or feeds it (◂). ✕ is closed, and what it gave is cut.</p>"
+        f'<div class="mw-graphs">{modes}</div>{_widths(graphs)}<p class="mw-caption">Grey:'
+        " collateral backs a pool. Coloured: a position drains its pool (▸) or feeds it (◂). ✕ is"
+        " closed, numbered in the order of falls, and what it gave is cut.</p>"
+    )
+
+
+def _widths(graphs: Contagion) -> str:
+    """What a width of a line is in money."""
+    if not graphs.widest:
+        return ""
+    samples = []
+    for share in (1.0, 0.5, 0.1):
+        amount = float(f"{share * graphs.widest:.2g}") if share < 1 else graphs.widest
+        width = max(THINNEST, THICKEST * amount / graphs.widest)
+        samples.append(
+            '<svg aria-hidden="true" width="26" height="16" style="flex:none">'
+            '<line x1="0" y1="8" x2="26" y2="8" stroke="currentColor" stroke-opacity=".55"'
+            f' stroke-width="{width:.1f}"/>'
+            f"</svg><span>{escape(fmt.amount(amount, 0))}</span>"
+        )
+    return (
+        f'<div class="mw-row mw-legend"><span>width, {escape(graphs.currency)}:</span>'
+        f"{''.join(samples)}</div>"
     )
 
 
@@ -174,8 +239,9 @@ def _node(graph: ModeGraph, node: Node, selected: str) -> str:
     said = escape(f"{graph.mode}, {KINDS[node.kind]} {label}: {amount}{told}{why}")
     mark = '<i class="mw-closed" aria-hidden="true">✕ </i>' if node.dead else ""
     inside = (
-        f"<b>{mark}{escape(label)}</b><span>{escape(amount)}</span>"
-        f'<span class="mw-fate">{escape(fate)}</span>'
+        f'<span class="mw-sr">{graph.mode}, {KINDS[node.kind]} </span>'
+        f"<b>{mark}{escape(label)}</b> <span>{escape(amount)}</span>"
+        f' <span class="mw-fate">{escape(fate)}</span>'
     )
     key = escape(f"{graph.mode}-{node.id}")
     if node.kind == "position" and node.key:
@@ -187,7 +253,4 @@ def _node(graph: ModeGraph, node: Node, selected: str) -> str:
         does = f'data-explain="{escape(node.path)}"'
     else:
         return f'<div {place} title="{said}">{inside}</div>'
-    return (
-        f'<button {place} {does} data-key="{key}" aria-label="{said}" title="{said}">'
-        f"{inside}</button>"
-    )
+    return f'<button {place} {does} data-key="{key}" title="{said}">{inside}</button>'

@@ -15,7 +15,8 @@ from margin_widgets.account.summary import account_html
 from margin_widgets.account.verdict import conditions, verdict
 from margin_widgets.venues.ratio import RatioConvention
 from margin_widgets.venues.rules import did_you_mean
-from margin_widgets.widgets.cards import ModeCards, UtilizationBars
+from margin_widgets.widgets.cards import ModeCards
+from margin_widgets.widgets.code_panels import CodeLine, PythonPanel
 from margin_widgets.widgets.collateral_table import CollateralTable
 from margin_widgets.widgets.editing import guarded
 from margin_widgets.widgets.equity_plot import EquityPlot
@@ -26,6 +27,7 @@ from margin_widgets.widgets.markup import button, chip, figure, tabs
 from margin_widgets.widgets.positions_table import PositionsTable
 from margin_widgets.widgets.ratio_plot import RatioPlot
 from margin_widgets.widgets.selection import Selection
+from margin_widgets.widgets.utilization_bars import UtilizationBars
 
 if TYPE_CHECKING:
     from margin_widgets.account import Account
@@ -66,6 +68,9 @@ LATER = {
 }
 """Module and class of the panels that are made when their tab is opened for the first time."""
 
+GHOSTS = ("preview", "pinned")
+"""Traits of panels that are hypothetical accounts, drawn beside the curves."""
+
 
 class Dashboard(Part):
     """Edit an account and see isolated and cross margin side by side at once.
@@ -76,6 +81,8 @@ class Dashboard(Part):
         Edited in place; edits from code show here as well.
     selection : Selection, optional
         Shared with widgets outside of the dashboard.
+    convention : {"rising", "falling", "venue"}
+        The margin ratio that its plot begins with, see `RatioPlot`.
 
     Attributes
     ----------
@@ -83,6 +90,10 @@ class Dashboard(Part):
     cards : ModeCards
     equity, ratio : EquityPlot, RatioPlot
     utilization : UtilizationBars
+    code : CodeLine
+        The assignment that does the same as the control used last.
+    python : PythonPanel
+        Code that rebuilds the account; opened by *Copy as Python*.
 
     Examples
     --------
@@ -92,37 +103,51 @@ class Dashboard(Part):
     >>> dashboard.close()
     """
 
-    def __init__(self, account: Account, selection: Selection | None = None) -> None:
+    def __init__(
+        self, account: Account, selection: Selection | None = None, *, convention: str = "rising"
+    ) -> None:
         self.account = account
         self.selection = selection or Selection()
         if not self.selection.key and len(account.positions):
             self.selection.key = account.positions[0].key
         # The curves are what a person waits for: their plot hears of an edit first.
         self.equity = EquityPlot(account, self.selection)
-        self.ratio = RatioPlot(account, self.selection, active=False)
+        self.ratio = RatioPlot(account, self.selection, convention=convention, active=False)
         self.cards = ModeCards(account, self.selection)
         self.positions = PositionsTable(account, self.selection)
         self.collateral = CollateralTable(account, self.selection)
         self.marks = MarksPanel(account, self.selection, preview=self._preview)
         self.utilization = UtilizationBars(account, self.selection, active=False)
+        self.code = CodeLine(account, self.selection)
+        self.python = PythonPanel(account)
         self._header = Styled(label="Account")
         self._verdict = Styled(label="Verdict", live=True)
         self._conditions = Styled()
-        self._tabs = Styled(html=tabs("Details", TABS, "explain"))
-        self._explanation = Styled(role="tabpanel", label="Explanation", live=True)
-        self._data = Styled(role="tabpanel", label="Data")
+        self._tabs = Styled(html=tabs("Details", TABS, "explain"), names="tabpanel")
+        self._explanation = Styled(label="Explanation", live=True)
+        self._data = Styled(label="Data")
         self._panels: dict[str, Widget] = {
             "explain": self._explanation,
             "ratio": self.ratio,
             "utilization": self.utilization,
             "data": self._data,
         }
-        left = VBox([self.positions, self._conditions, self.collateral, self.marks])
+        left = VBox([self.positions, self._conditions, self.collateral, self.marks, self.code])
         main = Box([left, self.equity])
         main.add_class("mw-main")
         # Only the open panel is on the page: a plot cannot be drawn where it is hidden.
         self._host = VBox()
-        super().__init__([self._header, self.cards, self._verdict, main, self._tabs, self._host])
+        super().__init__(
+            [
+                self._header,
+                self.python,
+                self.cards,
+                self._verdict,
+                main,
+                self._tabs,
+                self._host,
+            ]
+        )
         self.add_class("mw-dashboard")
         for one in (
             self._header,
@@ -133,8 +158,9 @@ class Dashboard(Part):
             self._data,
         ):
             one.on_msg(guarded(self._receive, self._tell))
-        self._open = ""
+        self._open = self._before = ""
         self._open_tab("explain")
+        self.selection.answered = True
         self.follow(account, self.update, "revision")
         self.follow(self.selection, self._explain, "explain")
         self.follow(self.selection, self._select, "key")
@@ -170,6 +196,7 @@ class Dashboard(Part):
             f"{chip(account.venue.label, title=sources)}"
             f"{chip('margin ratio = maintenance ÷ margin balance')}{own}{notes}"
             '<span class="mw-spacer"></span>'
+            f"{button('Copy as Python', 'python', expanded=self.python.shown)}"
             f"{button('Undo', 'undo', enabled=account.can_undo, title='Ctrl+Z')}"
             f"{button('Redo', 'redo', enabled=account.can_redo, title='Ctrl+Shift+Z')}</div>"
         )
@@ -184,11 +211,25 @@ class Dashboard(Part):
     def _explain(self, change: Any = None) -> None:
         path = self.selection.explain or self._default_path()
         if change is not None and path:
+            if self._open != "explain":
+                self._before = self._open
             self._open_tab("explain")
         try:
-            self._explanation.html = _explanation_html(self.account, path)
+            told = _explanation_html(self.account, path)
         except KeyError:  # what was explained is gone
-            self._explanation.html = _explanation_html(self.account, self._default_path())
+            told = _explanation_html(self.account, self._default_path())
+        self._explanation.html = self._back_html() + told
+
+    def _back_html(self) -> str:
+        """The way back to the tab in which a figure was asked about."""
+        title = dict(TABS).get(self._before)
+        if title is None:
+            return ""
+        return (
+            '<div class="mw-row"><button class="mw-button" data-action="hide-explanation"'
+            f' data-key="back" data-value="{self._before}" data-refocus>Back to {escape(title)}'
+            "</button></div>"
+        )
 
     def _default_path(self) -> str:
         key = self.selection.key
@@ -226,8 +267,19 @@ class Dashboard(Part):
                 raise KeyError(f"no tab {name!r}{did_you_mean(name, known)}")
             module, kind = LATER[name]
             made = getattr(import_module(f"margin_widgets.widgets.{module}"), kind)
-            self._panels[name] = made(self.account, self.selection, active=False)
+            panel = made(self.account, self.selection, active=False)
+            self._panels[name] = panel
+            for ghost in GHOSTS:
+                if panel.has_trait(ghost):
+                    self.follow(panel, self._show_ghost, ghost)
         return self._panels[name]
+
+    def _show_ghost(self, change: Any) -> None:
+        """Draw a hypothetical account of a panel beside the curves; the latest, if of several."""
+        others = (panel for panel in self._panels.values() if panel.has_trait(change.name))
+        left = (getattr(panel, change.name) for panel in others)
+        found = change.new or next((one for one in left if one is not None), None)
+        self.equity.ghosts = {**self.equity.ghosts, change.name: found}
 
     def to_html(self, path: str | Path, *, title: str | None = None, lang: str = "en") -> Path:
         """Write one file that shows the present state in full; see `Account.to_html`."""
@@ -236,25 +288,32 @@ class Dashboard(Part):
     def _preview(self, marks: dict[str, float]) -> None:
         """Show the curves as they will be while a mark is dragged."""
         self.equity.preview(marks)
+        self.ratio.preview(marks)
 
     # -- in -----------------------------------------------------------------------------------
 
     def _receive(self, message: dict[str, Any]) -> None:
         kind = message.get("type")
         if kind == "explain":
-            self.selection.explain = message["path"]
+            self.selection.ask(message["path"])
         elif kind in ("undo", "redo"):
             getattr(self.account, kind)()
         elif kind == "action" and message["action"] in ("undo", "redo"):
             getattr(self.account, message["action"])()
+        elif kind == "action" and message["action"] == "python":
+            self.python.toggle()
+            self._header.html = self._header_html()
         elif kind == "action" and message["action"] == "tab":
             self._open_tab(str(message["value"]))
+        elif kind == "action" and message["action"] == "hide-explanation" and self._before:
+            self._open_tab(self._before)
 
     def _tell(self, message: str) -> None:
         self._verdict.html = f'<p class="mw-error" role="alert">{escape(message)}</p>'
 
     def close(self) -> None:
         """Free the dashboard and everything in it."""
+        self.selection.answered = False
         self._host.children = tuple(self._panels.values())  # also those behind closed tabs
         super().close()
 

@@ -2,101 +2,60 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
-from bqplot import Scatter
-from traitlets import Bool
+from bqplot.interacts import BrushIntervalSelector
+from ipywidgets import Widget
+from traitlets import Enum
 
-from margin_widgets.account import solve
-from margin_widgets.account.formatting import amount, percent, plain, price
-from margin_widgets.account.lead import Region, lead_regions
-from margin_widgets.engine.piecewise import evaluate
-from margin_widgets.widgets.editing import REFUSALS, guarded, reason
-from margin_widgets.widgets.plotting import (
-    CLEAR,
-    CONFIGURED,
-    CROSS,
-    FRAMES,
-    HANDLE,
-    ISOLATED,
-    STEM,
-    SURFACE,
-    Floats,
-    LabelPlacer,
-    Placed,
-    Plot,
-    Throttle,
-    assign,
-    nice_range,
-    rows,
-    with_gaps,
-)
+from margin_widgets.account.curve_words import assumptions
+from margin_widgets.account.equity_picture import Reading
+from margin_widgets.account.figures import KeyFigure, figure_of
+from margin_widgets.widgets.editing import guarded
+from margin_widgets.widgets.equity_drags import EquityDrags
+from margin_widgets.widgets.equity_guides import GUIDES
+from margin_widgets.widgets.frontend import FigureKeys
+from margin_widgets.widgets.lifetime import close_inside
+from margin_widgets.widgets.markup import chip
+from margin_widgets.widgets.picture import OWN_KEYS, choice, data_table
+from margin_widgets.widgets.plotting import HANDLE, MARGIN, LabelPlacer, assign
 from margin_widgets.widgets.selection import Selection
 
 if TYPE_CHECKING:
-    from margin_widgets.account import Account, Curve, LiquidationEvent
+    from margin_widgets.account import Account
+    from margin_widgets.account.curve import ModeCurve
+    from margin_widgets.account.svg import Theme
 
-Series = tuple[list[float], list[float]]
+__all__ = ["GUIDES", "EquityPlot"]
 
-LABELS_AT_MOST = 8
-IN_THE_WAY = 60.0
-OVER_ANOTHER = 290.0
-# Markers nearer to each other than this many pixels, across and down, share a label.
-TOGETHER_PX = (5.0, 22.0)
-JUMP_PX = 16.0
-BEYOND = "a liquidation at or beyond the present mark would close the position at once"
-BELOW_ZERO = (
-    "below zero: paid by the insurance fund or others",
-    "below zero: paid by others",
-    "below zero",
-)
-WORDS = {
-    0: ("equal until something is liquidated", "equal"),
-    1: ("cross ahead",),
-    -1: ("isolated ahead",),
-}
-# One mark holds all guides, one row each, so that they travel in one message. The style sheet
-# finds a row by the name of its variable and gives it its dash.
-GUIDES = {
-    "cross ahead": "var(--mw-guide-cross-ahead, transparent)",
-    "isolated ahead": "var(--mw-guide-isolated-ahead, transparent)",
-    "below zero": "var(--mw-guide-below-zero, transparent)",
-    "zero": "var(--mw-guide-zero, #5F6368)",
-    "entry": "var(--mw-guide-entry, #80868B)",
-    "floor": "var(--mw-guide-floor, #80868B)",
-    "maintenance": "var(--mw-guide-maintenance, #4D4D4D)",
-    "jump": "var(--mw-guide-jump, #80868B)",
-    "bankruptcy cross": "var(--mw-guide-bankruptcy-cross, #0072B2)",
-    "bankruptcy isolated": "var(--mw-guide-bankruptcy-isolated, #B84300)",
-}
+TOOLS = (("move", "Move"), ("brush", "Brush"), ("zoom", "Zoom"))
+NARROWEST = 1e-3
+"""The least share of the frame that a brush may mean."""
+NEAR_PX = 9.0
 
 
-@dataclass(frozen=True)
-class Marker:
-    """A LIQ marker on display: the mode's name, its colour, and the liquidation."""
-
-    mode: str
-    color: str
-    event: LiquidationEvent
-
-
-class EquityPlot(Plot):
+class EquityPlot(EquityDrags):
     """Account equity against price in both modes, with handles that edit the account.
 
     Drag the round handle to move the mark (in the view of all marks: all of them by one factor);
     drag an isolated LIQ marker to assign the margin that liquidates there; drag the cross LIQ
-    marker to change the wallet so that cross liquidates there. While dragging the plot previews,
-    on release it makes one edit, which ``account.undo()`` takes back.
+    marker to change the wallet so that cross liquidates there; drag the handle at the upper edge
+    to change an entry. While dragging the plot previews, on release it makes one edit, which
+    ``account.undo()`` takes back; Escape ends a drag without one. A click on a curve selects its
+    mode. Brush reads a range as a table, Zoom shows it alone.
 
     Parameters
     ----------
     account : Account
     selection : Selection, optional
-        Shared with other widgets; ``selection.view`` is what the x axis is.
+        Shared with other widgets; ``selection.view`` is what the x axis is, ``selection.mode`` the
+        mode that is emphasised.
+    active : bool
+        Whether it follows edits.
 
     Attributes
     ----------
@@ -106,10 +65,20 @@ class EquityPlot(Plot):
         LIQ markers of both modes at (trigger, equity before).
     trials : bqplot.Scatter
         While a LIQ marker is dragged: where all of them would be.
-    handle : bqplot.Scatter
-        The handle of the mark.
-    show_configured : bool
-        Whether the account as configured is drawn too.
+    handle, entries : bqplot.Scatter
+        The handles of the mark, and of the entries on this axis.
+    ghosts : dict
+        Hypothetical accounts by name, e.g. ``{"preview": other}``: thin lines of their own curves.
+    ghost_lines : bqplot.Lines
+        One row for each mode of each ghost, cross first.
+    tool : {"move", "brush", "zoom"}
+        What the mouse does; one at a time.
+    reading : Reading or None
+        The brushed range in figures.
+    show_configured, show_untouched : bool
+        Whether the account as configured, and the equity if nobody were liquidated, are drawn too.
+    data : EquityPicture or None
+        What is drawn, with its sentence and table.
 
     Examples
     --------
@@ -120,638 +89,347 @@ class EquityPlot(Plot):
     >>> plot.close()
     """
 
-    show_configured = Bool(False, help="draw the account as configured too")
+    tool: Any = Enum([one for one, _ in TOOLS], "move", help="what the mouse does")
 
-    def __init__(self, account: Account, selection: Selection | None = None) -> None:
-        self._markers: list[Marker] = []
-        self._dragged: Marker | None = None
-        self._dragging = False
-        self._pinned: dict[Scatter, Floats] = {}
-        self._preview = Throttle(self._show_preview)
-        super().__init__(account, selection, "equity")
-        self.observe(self._on_revision, "show_configured")
+    title: ClassVar[str] = "Account equity"
+    kind: ClassVar[str] = "equity"
+    margin: ClassVar[Mapping[str, int]] = MARGIN
 
-    # ------------------------------------------------------------ marks
+    def __init__(
+        self, account: Account, selection: Selection | None = None, *, active: bool = True
+    ) -> None:
+        self.reading: Reading | None = None
+        self._keys = FigureKeys()
+        super().__init__(account, selection, active=active)
+        self._brush = BrushIntervalSelector(scale=self._x, color=HANDLE)
+        self._brush.observe(self._on_brush, ["selected", "brushing"])
+        self._keys.on_msg(guarded(self._on_figure, self._tell))
+        self.observe(self._on_tool, "tool")
+        self.observe(self._on_shown, ["ghosts", "show_configured", "show_untouched"])
+        self.follow(self.selection, self._on_mode, "mode")
 
-    def _marks(self) -> tuple[list[Any], list[Any]]:
-        tints = [CROSS, ISOLATED, STEM] + [CLEAR] * (len(GUIDES) - 3)
-        self.guides = self._lines(
-            list(GUIDES.values()),
-            fill="inside",
-            fill_colors=tints,
-            fill_opacities=[0.09, 0.09, 0.12] + [0.0] * (len(GUIDES) - 3),
-        )
-        self.stem = self._lines([STEM], stroke_width=1.2)
-        self.configured_line = self._lines([CONFIGURED], line_style="dash_dotted", visible=False)
-        self.cross_line = self._lines([CROSS], stroke_width=2.4)
-        self.isolated_line = self._lines([ISOLATED], stroke_width=2.4, line_style="dashed")
-        cross: dict[str, Any] = {"marker": "cross", "default_size": 90, "stroke_width": 0.0}
-        self.liquidations = self._draggable(**cross)
-        self.trials = Scatter(
-            x=[0.0], y=[0.0], scales=self.scales, visible=False, interactions={}, **cross
-        )
-        self.handle = self._draggable(
-            marker="circle", default_size=110, stroke_width=2.0, stroke=HANDLE, apply_clip=False
-        )
-        self.handle.colors = [SURFACE]
-        self.liquidations.on_drag_start(self._guard(self._on_marker_start))
-        self.liquidations.on_drag(self._guard(self._on_marker_drag))
-        self.liquidations.on_drag_end(self._guard(self._on_marker_end))
-        self.handle.on_drag_start(self._guard(self._on_handle_start))
-        self.handle.on_drag(self._guard(self._on_handle_drag))
-        self.handle.on_drag_end(self._guard(self._on_handle_end))
-        self.y_axis.label = f"account equity ({self.account.currency})"
-        lines = [self.guides, self.stem, self.configured_line, self.cross_line, self.isolated_line]
-        return lines, [self.trials, self.liquidations, self.handle]
+    def _below(self) -> list[Widget]:
+        return [*super()._below(), self._keys]
 
-    def _guard(self, handler: Callable[[Any], None]) -> Callable[[Any, Any], None]:
-        receive = guarded(handler, self._tell)
-        return lambda mark, content: receive(mark, content, None)
+    # -- drawn ----------------------------------------------------------------------------------
 
-    def _draggable(self, **traits: Any) -> Scatter:
-        mark = Scatter(
-            x=[0.0],
-            y=[0.0],
-            scales=self.scales,
-            enable_move=True,
-            restrict_x=True,
-            interactions={},
-            **traits,
-        )
-        mark.observe(self._on_moved_by_browser, "x")
-        return mark
+    def update(self) -> None:
+        """Draw the account as it is now, or once the picture is active."""
+        super().update()
+        if self._made and not self._closed and self.active:
+            self._read_again()
+            self._fill_data()
 
-    def _pin(self, mark: Scatter, x: Floats, y: Floats) -> None:
-        """Put a draggable mark where the account says."""
-        self._pinned[mark] = x
-        assign(mark, x=x, y=y)
+    def _on_shown(self, _change: Any) -> None:
+        self.update()
 
-    def _on_moved_by_browser(self, change: Any) -> None:
-        # The browser writes x when a drag ends, before or after it says so: ours holds.
-        pinned = self._pinned.get(change.owner)
-        if not self._dragging and pinned is not None and not np.array_equal(change.new, pinned):
-            change.owner.x = pinned
+    def _on_mode(self, _change: Any) -> None:
+        if self.data is not None and self.active:
+            self._draw_curves(self.data.curve)
+        self._fill_data()
 
-    # ------------------------------------------------------------ drawing
+    def _on_key(self, _change: Any) -> None:
+        """Another position is selected: its places can be typed."""
+        self._fill_data()
 
-    def _draw(self, curve: Curve) -> None:
-        self._preview.cancel()
-        self._fit_y(curve)
-        self._draw_curves(curve)
-        self._draw_stem(curve.mark)
-        self._markers = self._draw_around(curve)
-        self._draw_markers()
-        self.caption = describe(self.account, curve)
+    def _caption_html(self) -> str:
+        """The sentence; what it says of the rules, in chips."""
+        told, chips = self.caption, ""
+        if self.data is not None:
+            told = told.replace(f" {self.data.assumed}", "")
+            chips = "".join(chip(one) for one in assumptions(self.data.curve))
+            chips = f'<p class="mw-row mw-chips" aria-label="Assumed">{chips}</p>'
+        return f'<p class="mw-caption">{escape(told)}</p>{chips}'
 
-    def _draw_around(self, curve: Curve) -> list[Marker]:
-        """Guides and labels of a curve; returns its LIQ markers."""
-        _, low, high = self._range
-        y = float(self._y.min), float(self._y.max)
-        regions = lead_regions(curve)
-        markers = [
-            Marker(mode, color, event)
-            for mode, color, series in (
-                ("cross", CROSS, curve.cross),
-                ("isolated", ISOLATED, curve.isolated),
-            )
-            for event in series.events
-            if low <= event.x <= high
-        ]
-        self._draw_guides(curve, regions, y)
-        self._put_labels(self._labels(curve, regions, markers, (low, high), y))
-        return markers
-
-    def _fit_y(self, curve: Curve) -> None:
-        jumps = [
-            value
-            for event in (*curve.cross.events, *curve.isolated.events)
-            for value in (event.equity_before, event.equity_after)
-        ]
-        values = np.concatenate([curve.cross.equity, curve.isolated.equity, jumps])
-        low, high = min(0.0, float(values.min())), max(0.0, float(values.max()))
-        if high - low <= 0:
-            high = low + 1.0
-        # Room above the curve for the words of the regions, and below for the handle.
-        room = high - low
-        low = low - 0.06 * room if low < 0 else low
-        self._set_domain(*nice_range(low, high + 0.04 * room))
-
-    def _draw_curves(self, curve: Curve) -> None:
-        for line, series in (
-            (self.cross_line, curve.cross),
-            (self.isolated_line, curve.isolated),
-        ):
-            x, y = with_gaps(curve, series, series.equity)
-            assign(line, x=x, y=y)
-        if self.show_configured:
-            x, y = with_gaps(curve, curve.configured, curve.configured.equity)
-            assign(self.configured_line, x=x, y=y)
-        assign(self.configured_line, visible=self.show_configured)
-
-    def _draw_stem(self, x: float) -> None:
-        bottom, top = float(self._y.min), float(self._y.max)
-        assign(self.stem, x=np.array([x, x]), y=np.array([bottom, top]))
-        if not self._dragging:
-            self._pin(self.handle, np.array([x]), np.array([bottom]))
-
-    def _draw_guides(self, curve: Curve, regions: list[Region], y: tuple[float, float]) -> None:
-        bottom, top = y
-        x0, x1 = float(self._x.min), float(self._x.max)
-        series: dict[str, Series] = {name: ([], []) for name in GUIDES}
-
-        def add(name: str, xs: list[float], ys: list[float]) -> None:
-            series[name][0].extend([*xs, math.nan])
-            series[name][1].extend([*ys, math.nan])
-
-        for region in regions:
-            if region.lead:
-                a, b = region.low, region.high
-                name = "cross ahead" if region.lead > 0 else "isolated ahead"
-                add(name, [a, a, b, b], [max(bottom, 0.0), top, top, max(bottom, 0.0)])
-        if bottom < 0:
-            add("below zero", [x0, x0, x1, x1], [bottom, 0.0, 0.0, bottom])
-        add("zero", [x0, x1], [0.0, 0.0])
-        for entry in self._entries():
-            add("entry", [entry, entry], [bottom, top])
-        add("floor", *_floor(curve))
-        add("maintenance", *_maintenance(curve))
-        tick = 0.035 * (top - bottom)
-        for mode, events in (("cross", curve.cross.events), ("isolated", curve.isolated.events)):
-            for event in events:
-                add("jump", [event.x, event.x], [event.equity_before, event.equity_after])
-                if event.bankruptcy_x is not None:
-                    at = event.bankruptcy_x
-                    add(f"bankruptcy {mode}", [at, at], [0.0, tick])
-        xs, ys = rows([series[name] for name in GUIDES], (x0, bottom))
-        assign(self.guides, x=xs, y=ys)
-
-    def _entries(self) -> list[float]:
+    def _figures(self, data: Any) -> Iterator[tuple[str, KeyFigure]]:
+        """Equity, and where the account is liquidated along the axis."""
+        reports = self.account.isolated, self.account.cross
+        yield "equity", figure_of(reports[1], "equity")
         if self.symbol is None:
-            return []
-        return [p.entry_price for p in self.account.positions if p.symbol == self.symbol]
-
-    def _draw_markers(self) -> None:
-        assign(self.liquidations, visible=bool(self._markers))
-        if self._markers:
-            assign(self.liquidations, colors=[marker.color for marker in self._markers])
-            self._pin(self.liquidations, *_places(self._markers))
-
-    def _show_trials(self, markers: list[Marker] | None) -> None:
-        """Put other LIQ markers over our own, which fade; None for the end of a drag."""
-        if markers:
-            x, y = _places(markers)
-            assign(self.trials, colors=[marker.color for marker in markers], x=x, y=y)
-        assign(self.trials, visible=bool(markers))
-        faded = [0.35 if marker is self._dragged else 0.0 for marker in self._markers]
-        assign(self.liquidations, opacities=np.array(faded if markers is not None else [1.0]))
-
-    def _labels(
-        self,
-        curve: Curve,
-        regions: list[Region],
-        markers: list[Marker],
-        x: tuple[float, float],
-        y: tuple[float, float],
-    ) -> list[Placed]:
-        lines = [(curve.x, series.equity) for series in (curve.cross, curve.isolated)]
-        guides = [(np.array(a), np.array(b)) for a, b in (_maintenance(curve), _floor(curve)) if a]
-        top = y[1] - 10 / LabelPlacer.HEIGHT * (y[1] - y[0])
-        across, down = x[1] - x[0], (y[1] - y[0]) / LabelPlacer.HEIGHT
-        short_of = any(marker.event.pool_equity < 0 for marker in markers)
-        placed = []
-        for frames, (narrowest, _) in FRAMES.items():
-            placer = LabelPlacer(frames, x, y, lines, guides)
-            for marker in markers:
-                placer.take(marker.event.x, marker.event.equity_before)
-            placer.take(curve.mark, y[0], 16.0)
-            for region in regions:
-                words = WORDS[region.lead]
-                share = (region.high - region.low) / across
-                fitting = next((word for word in words if placer.fits(word, share)), None)
-                if fitting is not None:
-                    placer.place(region.low, top, fitting, "word", reach=0)
-            near = TOGETHER_PX[0] * across / narrowest, TOGETHER_PX[1] * down
-            # Cross comes first: its marker is never without a name.
-            for group in _groups(markers, curve.mark, near)[:LABELS_AT_MOST]:
-                event, mode = group[0].event, group[0].mode
-                who = name(self.account, event)
-                if len(group) > 1:
-                    who = f"{sum(len(one.event.positions) for one in group)} positions"
-                where = "now" if event.x == curve.mark else self._at(event.x)
-                placer.place(
-                    event.x,
-                    event.equity_before,
-                    f"LIQ {who} {where}",
-                    mode,
-                    reach=6 if mode == "cross" else 4,
-                    at_most=1e4 if mode == "cross" else OVER_ANOTHER,
-                    away_from=curve.mark if event.x != curve.mark else None,
-                )
-            if y[0] < -LabelPlacer.LINE * down:
-                words = BELOW_ZERO if short_of else BELOW_ZERO[-1:]
-                word = next((word for word in words if placer.fits(word, 1.0)), "")
-                placer.place(x[0], -0.6 * LabelPlacer.LINE * down, word, "word", reach=2)
-            for end, value, text, tone in _line_names(curve):
-                placer.place(end, value, text, tone, reach=1, at_most=IN_THE_WAY)
-            for marker in markers:
-                event = marker.event
-                change = event.equity_after - event.equity_before
-                if abs(change) >= JUMP_PX * down:
-                    middle = event.equity_before + change / 2
-                    text = _jump(self.account, event)
-                    placer.place(event.x, middle, text, marker.mode, reach=1, at_most=IN_THE_WAY)
-            placed += placer.placed
-        return placed
-
-    def _at(self, x: float) -> str:
-        return at(self.account, self.symbol, x)
-
-    # ------------------------------------------------------------ dragging the mark
-
-    def _on_handle_start(self, _content: Any) -> None:
-        self._dragging = True
-        self.message = ""
-
-    def _on_handle_drag(self, content: Any) -> None:
-        if self._dragging:
-            self._preview("mark", self._clamped(content["point"]["x"]))
-
-    def _on_handle_end(self, content: Any) -> None:
-        x = self._released(content)
-
-        def edit(account: Account) -> None:
-            if self.symbol is not None:
-                account.marks[self.symbol] = x
-            else:
-                moved = zip(account.books.symbols, account.books.marks.tolist(), strict=True)
-                account.marks = {symbol: mark * (1 + x) for symbol, mark in moved}
-
-        self._commit(edit if x != self.present else None)
-        self._say_if_held(content, x)
-
-    def _clamped(self, x: float) -> float:
-        """The dragged x inside the frame, on a round value no finer than a pixel."""
-        low, high = float(self._x.min), float(self._x.max)
-        inset = 0.005 * (high - low)
-        digits = math.floor(math.log10((high - low) / 1000))
-        x = round(min(max(x, low + inset), high - inset), -digits)
-        return float(f"{x:.12g}")
-
-    def _say_if_held(self, content: Any, x: float) -> None:
-        """Say so where the pointer had left the frame."""
-        if not float(self._x.min) <= content["point"]["x"] <= float(self._x.max):
-            held = f"held at the edge of the picture: {self._at(x)}"
-            self.message = f"{self.message}; {held}" if self.message else held
-
-    def _released(self, content: Any) -> float:
-        self._preview.cancel()
-        self._dragging = False
-        return self._clamped(content["point"]["x"])
-
-    # ------------------------------------------------------------ dragging a LIQ marker
-
-    def _on_marker_start(self, content: Any) -> None:
-        index = content["index"]
-        self._dragging = True
-        self._dragged = self._markers[index] if index < len(self._markers) else None
-        self.message = ""
-
-    def _on_marker_drag(self, content: Any) -> None:
-        if self._dragged is not None:
-            self._preview("liquidation", self._clamped(content["point"]["x"]))
-
-    def _on_marker_end(self, content: Any) -> None:
-        marker, self._dragged = self._dragged, None
-        x = self._released(content)
-        self._show_trials(None)
-        if marker is None:
-            self._commit(None)
+            for report in reports:
+                yield f"{report.mode} liquidation", figure_of(report, "liquidation_shock")
             return
-        edit: Callable[[Account], None] | None = None
-        try:
-            edit = self._solved(marker, x)
-            self._trial(marker, edit)
-        except REFUSALS as error:
-            edit, self.message = None, reason(error)
-        self._commit(edit)
-        self._say_if_held(content, x)
+        held = self.account.positions
+        for key in [one.key for one in held if one.symbol == self.symbol][:2]:
+            for report in reports:
+                yield f"{report.mode} {key}", figure_of(report, "liquidation_price", key)
 
-    def _solved(self, marker: Marker, x: float) -> Callable[[Account], None]:
-        """The edit that puts the marker's liquidation at x; ValueError where none does."""
-        account, symbol, present = self.account, self.symbol, self.present
-        if x == present or (marker.event.x - present) * (x - present) < 0:
-            raise ValueError(BEYOND)
-        if marker.mode == "isolated":
-            key = marker.event.positions[0]
-            target = x if symbol is not None else self._mark_of(key) * (1 + x)
-            margin = solve.margin_for_liquidation(account, key, target)
+    # -- controls -------------------------------------------------------------------------------
 
-            def assign_margin(edited: Account) -> None:
-                edited.positions[key].margin = margin
-
-            return assign_margin
-        member = account.positions[marker.event.positions[0]].symbol
-        change = (
-            solve.wallet_for_shock(account, x, member)
-            if symbol is None
-            else solve.wallet_for_liquidation(account, symbol, x)
+    def _controls_html(self, data: Any) -> str:
+        if data is None:
+            return ""
+        reset = ""
+        if self._zoom is not None:
+            reset = '<button class="mw-button" data-action="reset" data-key="reset">Reset</button>'
+        tools = choice("What the mouse does", "tool", TOOLS, self.tool)
+        return (
+            f'<div class="mw-row mw-plot-bar">{self._view_switch()}<span class="mw-spacer"></span>'
+            f"{reset}{tools}</div>"
         )
-        return lambda edited: solve.apply_wallet_change(edited, change, member)
 
-    def _trial(self, marker: Marker, edit: Callable[[Account], None]) -> tuple[Account, Curve]:
-        """The account as edited, and its curve; ValueError if the pool could not stand."""
-        account = self.account.copy()
-        edit(account)
-        curve = self.sweep(account)
-        events = curve.cross.events if marker.mode == "cross" else curve.isolated.events
-        if any(one.pool == marker.event.pool and one.x == curve.mark for one in events):
-            raise ValueError(BEYOND)
-        return account, curve
+    def _fill_data(self) -> None:
+        """What stands below the sentence: fields, what was read, and the table."""
+        if self.data is None:
+            assign(self._data_box, html="")
+            return
+        told = ""
+        if self.tool != "move":
+            told = self._range_html() + self._reading_html()
+        elif self._typing:
+            told = self._typing_html() + self._shown_html()
+        typing = ""
+        if self.tool == "move":
+            typing = _opener("typing", "Type instead of dragging", opened=self._typing)
+        words = f"{'Hide' if self._open else 'Show'} data"
+        buttons = typing + _opener("data", words, opened=self._open)
+        table = _with_remarks(*self.data.table()) if self._open else ""
+        assign(self._data_box, html=f'{told}<div class="mw-row">{buttons}</div>{table}')
 
-    def _mark_of(self, key: str) -> float:
-        return self.account.mark(self.account.positions[key].symbol)
+    def _shown_html(self) -> str:
+        """Which mode is looked at, and what else is drawn."""
+        modes = (("", "Both modes"), ("isolated", "Isolated"), ("cross", "Cross"))
+        boxes = "".join(
+            f'<label class="mw-row"><input type="checkbox" data-action="{trait}"'
+            f' data-key="{trait}"{" checked" if getattr(self, trait) else ""}>{words}</label>'
+            for trait, words in (
+                ("show_untouched", "if nobody liquidated"),
+                ("show_configured", "as configured"),
+            )
+        )
+        emphasised = choice("Mode looked at", "mode", modes, self.selection.mode)
+        return f'<div class="mw-row">{emphasised}{boxes}</div>'
 
-    # ------------------------------------------------------------ preview and commit
+    def _range_html(self) -> str:
+        """The range as two fields: what the brush does, by typing."""
+        low, high = self._brushed
+        words = "Read from" if self.tool == "brush" else "Show from"
+        fields = self._field(words, "low", low) + self._field("to", "high", high)
+        hint = "" if self.reading else "Drag across the picture, or type both ends. Escape leaves."
+        return f'<div class="mw-row">{fields}<span class="mw-caption">{hint}</span></div>'
 
-    def preview(self, marks: Mapping[str, float]) -> None:
-        """Show the curves as they would be at other marks, at most ten times a second.
+    def _reading_html(self) -> str:
+        if self.reading is None:
+            return ""
+        words = f'<p class="mw-caption">{escape(self.reading.text)}</p>'
+        return words + _with_remarks(*self.reading.table())
+
+    def _act(self, action: str, value: str) -> None:
+        if action == "axis":
+            self.view = value
+        elif action == "tool":
+            self.tool = value
+        elif action == "mode":
+            self.selection.mode = value
+        elif action in ("show_untouched", "show_configured"):
+            self.set_trait(action, value == "True")
+        elif action == "reset":
+            self._zoom_to(None)
+        elif action in ("low", "high"):
+            low, high = self._brushed
+            x = self._typed("from" if action == "low" else "to", value)
+            self._use_range(*((x, high) if action == "low" else (low, x)))
+        else:
+            super()._act(action, value)
+
+    # -- brush and zoom -------------------------------------------------------------------------
+
+    @property
+    def _brushed(self) -> tuple[float, float]:
+        """The range that the fields show."""
+        if self.tool == "brush" and self.reading is not None:
+            return self.reading.curve.low, self.reading.curve.high
+        return self._range
+
+    def _on_tool(self, _change: Any) -> None:
+        self.cancel()
+        self.message = ""
+        self.reading = None
+        # Another interaction begins with nothing selected.
+        assign(self._brush, selected=None)
+        assign(self.figure, interaction=None if self.tool == "move" else self._brush)
+        self._keys.armed = self.tool != "move"
+        assign(self._controls, html=self._controls_html(self.data))
+        self._fill_data()
+
+    def _on_brush(self, change: Any) -> None:
+        """Read while brushing, at most ten times a second; zoom once it has ended."""
+        if self.tool == "move" or self.data is None or self._closed:
+            return
+        chosen = self._brush.selected
+        if chosen is None or len(chosen) != 2:
+            return
+        low, high = self._inside(*sorted(float(one) for one in chosen))
+        if high - low < NARROWEST * (self._range[1] - self._range[0]):
+            return
+        if self.tool == "brush":
+            self._preview("brush", (low, high))
+        elif not self._brush.brushing:
+            self._zoom_to((low, high))
+
+    def _inside(self, low: float, high: float) -> tuple[float, float]:
+        """A brushed range on round values, inside the frame."""
+        left, right = self._range
+        digits = -int(np.floor(np.log10((right - left) / 1000)))
+        low, high = (float(f"{round(one, digits):.12g}") for one in (low, high))
+        return max(low, left), min(high, right)
+
+    def _show_preview(self, *where: Any) -> None:
+        if where[0] != "brush":
+            super()._show_preview(*where)
+        elif self.tool == "brush" and self.data is not None and not self._closed:
+            self.reading = self.data.reading(*where[1])
+            self._fill_data()
+
+    def _use_range(self, low: float, high: float) -> None:
+        """Read or show a typed range."""
+        if not low < high:
+            raise ValueError(f"from: {self._at(low)} must be below {self._at(high)}")
+        if self.tool == "zoom":
+            self._zoom_to((low, high))
+            return
+        left, right = self._range
+        if low < left or high > right:
+            raise ValueError(
+                f"from, to: {self._at(low)} to {self._at(high)} must lie in the picture,"
+                f" {self._at(left)} to {self._at(right)}"
+            )
+        self.reading = self.data.reading(low, high)
+        assign(self._brush, selected=np.array([low, high]))
+        self._fill_data()
+
+    def _read_again(self) -> None:
+        """The reading follows an edit, as far as the range still is in the picture."""
+        if self.reading is None:
+            return
+        held = self.reading.curve
+        left, right = self._range
+        fits = held.symbol == self.symbol and left <= held.low and held.high <= right
+        self.reading = (
+            self.data.reading(held.low, held.high) if fits and self.data is not None else None
+        )
+        if self.reading is None:  # nor does the brush stay over what is not read any more
+            assign(self._brush, selected=None)
+
+    def _zoom_to(self, part: tuple[float, float] | None) -> None:
+        self._zoom = part
+        assign(self._brush, selected=None)
+        self.update()
+
+    # -- keys and clicks on the figure ----------------------------------------------------------
+
+    def _on_figure(self, content: Any) -> None:
+        kind = content.get("type")
+        if kind == "escape":
+            if self._dragging:
+                self.cancel()
+            else:
+                self.tool = "move"
+            self._keys.send({"type": "escaped"})
+        elif kind == "click" and self.tool == "move" and self.data is not None:
+            self._pick(content)
+
+    def _pick(self, content: Mapping[str, float]) -> None:
+        """Select the mode whose curve was clicked; a second click selects both again."""
+        curve = self.data.curve
+        near = [
+            mode.mode
+            for mode in (curve.cross, curve.isolated)
+            if self._distance(mode, content) <= NEAR_PX
+        ]
+        if not near:
+            return
+        chosen = self.selection.mode
+        # Where both curves lie under the pointer, they take turns.
+        ring = [*near, ""]
+        after = ring.index(chosen) + 1 if chosen in ring else 0
+        self.selection.mode = ring[after % len(ring)]
+
+    def _distance(self, mode: ModeCurve, content: Mapping[str, float]) -> float:
+        """How many pixels a curve is away from a click, given as shares of the frame."""
+        (low, high), wide = self._range, float(content["width"])
+        x = (mode.x - low) / (high - low) * wide
+        bottom, top = float(self._y.min), float(self._y.max)
+        y = (mode.equity - bottom) / (top - bottom) * LabelPlacer.HEIGHT
+        at = np.linspace(-NEAR_PX, NEAR_PX, 19) + content["x"] * wide
+        near = np.hypot(
+            at - content["x"] * wide,
+            np.interp(at, x, y) - (1 - content["y"]) * LabelPlacer.HEIGHT,
+        )
+        return float(near.min())
+
+    # -- files ----------------------------------------------------------------------------------
+
+    def to_svg(
+        self,
+        path: str | Path | None = None,
+        *,
+        theme: Theme = "auto",
+        width: int = 720,
+        height: int = 440,
+        title: str | None = None,
+    ) -> str:
+        """Draw what is shown, ghosts included, as a complete SVG file; no browser.
 
         Parameters
         ----------
-        marks : mapping of symbol to price
-            Marks that differ from the account's; empty to show the account again.
+        path : str or Path, optional
+            Where to write it too.
+        theme, width, height, title
+            As of `Curve.to_svg`.
+
+        Raises
+        ------
+        ValueError
+            If the account has no positions, or see `Curve.to_svg`.
         """
-        if marks:
-            self._preview("marks", dict(marks))
-        else:
-            self._preview.cancel()
-            self.update()
+        svg = self._drawn().to_svg(theme=theme, width=width, height=height, title=title)
+        if path is not None:
+            Path(path).write_text(svg, encoding="utf-8")
+        return svg
 
-    def _show_preview(self, kind: str, x: Any) -> None:
-        if self._closed or self.curve is None:
-            return
-        if kind == "marks":
-            curve = self.sweep(self.account, marks=x)
-            self._draw_curves(curve)
-            assign(self.stem, x=np.full(2, curve.mark))
-            self._markers = self._draw_around(curve)
-            self._draw_markers()
-            return
-        if not self._dragging:
-            return
-        if kind == "mark":
-            self._draw_stem(x)
-            self.caption = self._reading(self.curve, x)
-            return
-        if self._dragged is None:
-            return
-        try:
-            trial, curve = self._trial(self._dragged, self._solved(self._dragged, x))
-        except REFUSALS as error:
-            self.message = reason(error)
-            return
-        self.message = ""
-        self._draw_curves(curve)
-        self._show_trials(self._draw_around(curve))
-        self.caption = f"{self._wanted(self._dragged, trial, x)} Release to apply."
-
-    def _reading(self, curve: Curve, x: float) -> str:
-        """What both modes hold at x, read off the curve on display."""
-        values = (
-            f"{mode} {amount(_value_at(curve, series.equity, x))}"
-            for mode, series in (("isolated", curve.isolated), ("cross", curve.cross))
+    def to_png(
+        self,
+        path: str | Path | None = None,
+        *,
+        theme: Literal["light", "dark"] = "light",
+        width: int = 720,
+        height: int = 440,
+        title: str | None = None,
+        scale: float = 2.0,
+    ) -> bytes:
+        """Draw what is shown as PNG; parameters as of `to_svg` and `Curve.to_png`."""
+        png = self._drawn().to_png(
+            theme=theme, width=width, height=height, title=title, scale=scale
         )
-        where = "All marks" if self.symbol is None else self.symbol
-        return f"{where} at {self._at(x)}: equity " + ", ".join(values) + ". Release to apply."
+        if path is not None:
+            Path(path).write_bytes(png)
+        return png
 
-    def _wanted(self, marker: Marker, trial: Account, x: float) -> str:
-        who = name(self.account, marker.event)
-        if marker.mode == "isolated":
-            key = marker.event.positions[0]
-            now = self.account.isolated.positions[key].margin
-            then = trial.isolated.positions[key].margin
-            return (
-                f"Isolated {who} liquidated at {self._at(x)}: assigned margin "
-                f"{amount(then)} instead of {amount(now)}."
-            )
-        change = trial.cross.equity - self.account.cross.equity
-        return (
-            f"Cross liquidated at {self._at(x)}: wallet {'+' if change > 0 else ''}"
-            f"{amount(change)} {self.account.currency}."
-        )
+    def _drawn(self) -> Any:
+        if self.data is None:
+            raise ValueError(f"nothing is drawn: {self.caption}")
+        return self.data
 
-    def _commit(self, edit: Callable[[Account], None] | None) -> None:
-        """Make the edit, if any, and put everything where the account now says it is."""
-        revision = self.account.revision
-        try:
-            if edit is not None:
-                edit(self.account)
-        except REFUSALS as error:
-            self.message = reason(error)
-        if self.account.revision == revision:
-            message = self.message
-            self.update()
-            self.message = message
-        # The browser has moved its copy of the marker: state the true place again.
-        for mark, x in self._pinned.items():
-            if len(x):
-                mark.send_state("x")
+    # -- leaving nothing behind -----------------------------------------------------------------
+
+    def unfollow(self) -> None:
+        """Stop observing; what is not on the page is freed here, as no box holds it."""
+        apart = self._made and not self._closed and self.figure.interaction is None
+        super().unfollow()
+        if apart:
+            close_inside(self._brush)
+            self._brush.close()
 
 
-# ---------------------------------------------------------------- what a curve says
+def _with_remarks(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table whose last column says what happens."""
+    return data_table(head, rows, words=1)
 
 
-def _places(markers: list[Marker]) -> tuple[Floats, Floats]:
-    x = np.array([marker.event.x for marker in markers])
-    return x, np.array([marker.event.equity_before for marker in markers])
-
-
-def _groups(markers: list[Marker], mark: float, near: tuple[float, float]) -> list[list[Marker]]:
-    """Markers that share a label: those of cross one by one, then isolated from the mark on."""
-    groups = [[marker] for marker in markers if marker.mode == "cross"]
-    alone = [marker for marker in markers if marker.mode == "isolated"]
-    last: Marker | None = None
-    for marker in sorted(alone, key=lambda one: (one.event.x < mark, abs(one.event.x - mark))):
-        if (
-            last is not None
-            and abs(marker.event.x - groups[-1][0].event.x) <= near[0]
-            and abs(marker.event.equity_before - last.event.equity_before) <= near[1]
-        ):
-            groups[-1].append(marker)
-        else:
-            groups.append([marker])
-        last = marker
-    # Two names still have room, and say more than a number.
-    parts = [part for one in groups for part in ([one] if len(one) > 2 else [[m] for m in one])]
-    return sorted(parts, key=lambda one: (one[0].mode, abs(one[0].event.x - mark)))
-
-
-def _jump(account: Account, event: LiquidationEvent) -> str:
-    """What a jump costs or spares the account, and where it goes to or comes from."""
-    if event.pool_equity < 0:
-        return f"{amount(-event.pool_equity)} paid by others"
-    if account.venue.residual == "kept":
-        return f"{amount(event.pool_equity)} to the insurance fund"
-    return f"fee {amount(event.fee)}"
-
-
-def _line_names(curve: Curve) -> list[tuple[float, float, str, str]]:
-    """x, y, text and tone of the names of the lines, at an end of each."""
-    lead = np.abs(curve.cross.equity - curve.isolated.equity)
-    end, other = (-1, 0) if lead[-1] > lead[0] else (0, -1)
-    x, far = float(curve.x[end]), float(curve.x[other])
-    if lead[end] == 0:
-        names = [(x, float(curve.cross.equity[end]), "cross and isolated", "word")]
-    else:
-        names = [
-            (x, float(curve.isolated.equity[end]), "isolated", "isolated"),
-            (x, float(curve.cross.equity[end]), "cross", "cross"),
-        ]
-    floor = _floor(curve)[1]
-    if floor:
-        names.append((far, floor[other], "idle in isolated", "word"))
-    maintenance = float(curve.cross.maintenance[other])
-    if maintenance > 0:
-        names.append((far, maintenance, "maintenance in cross", "word"))
-    return names
-
-
-def _value_at(curve: Curve, values: Floats, x: float) -> float:
-    """A series at x, on the side of a jump that lies nearer to the mark."""
-    toward = math.nextafter(x, curve.mark)
-    return float(np.interp(toward, curve.x, values))
-
-
-def _maintenance(curve: Curve, points: int = 60) -> Series:
-    """Maintenance of the cross pools that stand, thinned to what a thin line needs."""
-    x, y = curve.x, np.where(curve.cross.maintenance > 0, curve.cross.maintenance, np.nan)
-    keep = np.zeros(len(x), bool)
-    keep[:: max(1, len(x) // points)] = True
-    keep[-1] = True
-    edge = np.flatnonzero(x[1:] == x[:-1])
-    keep[edge] = keep[edge + 1] = True
-    return x[keep].tolist(), y[keep].tolist()
-
-
-def _floor(curve: Curve) -> Series:
-    """What isolated cannot lose: the balance assigned to no position, which may move with x."""
-    track = curve.isolated.series.track
-    if not track.idle.any():
-        return [], []
-    u = curve.isolated.series.u[[0, -1]]
-    if track.idle[2]:
-        u = np.linspace(u[0], u[1], 60)
-    return [curve.x_of(float(one)) for one in u], evaluate(track.idle, u).tolist()
-
-
-def name(account: Account, event: LiquidationEvent) -> str:
-    """What a liquidation closes, in the words of a label: a coin, or the account.
-
-    >>> import margin_widgets as mw
-    >>> account = mw.presets.ref2()
-    >>> [name(account, event) for event in account.curve(shock=True).isolated.events]
-    ['ETH', 'BTC']
-    """
-    if event.pool not in account.books.keys:
-        return "account" if event.pool == "cross" else f"{event.pool.removeprefix('cross ')} pool"
-    symbol = account.positions[event.pool].symbol
-    bases = [contract.base for contract in account.books.contracts]
-    base = bases[account.books.symbols.index(symbol)]
-    coin = base if base and bases.count(base) == 1 else symbol
-    return coin + event.pool.removeprefix(symbol).replace(":", " ")
-
-
-def at(account: Account, symbol: str | None, x: float) -> str:
-    """A place on the x axis in words."""
+def _opener(action: str, words: str, *, opened: bool) -> str:
+    """A button that shows or hides something."""
     return (
-        percent(x, sign=True) if symbol is None else price(x, account.venue.contract(symbol).tick)
-    )
-
-
-def describe(account: Account, curve: Curve) -> str:
-    """The caption: what moves, what each mode loses where, and what is assumed."""
-    rules = account.venue
-    symbol = curve.symbol
-    parts = [_moved(account, symbol)]
-    events = [("isolated", curve.isolated.events), ("cross", curve.cross.events)]
-    if any(found for _, found in events):
-        parts.append("; ".join(_fate(account, curve, mode, found) for mode, found in events) + ".")
-    elif symbol is not None and _never(account, symbol):
-        parts.append(
-            "No liquidation price: this position cannot reach maintenance at any positive price."
-        )
-    else:
-        parts.append("No liquidation in this range.")
-    fee = rules.closing_fee_in_maintenance
-    left = "goes to the insurance fund" if rules.residual == "kept" else "is returned"
-    parts.append(
-        f"Closing fee in maintenance: {percent(rules.taker_fee, 3) if fee else 'off'} · "
-        f"liquidation fee {percent(rules.liquidation_fee, 2)} · "
-        f"what is left of a liquidated pool {left} · funding not modelled."
-    )
-    return " ".join(parts)
-
-
-def _moved(account: Account, symbol: str | None) -> str:
-    if symbol is None:
-        return "All marks move by the same factor:"
-    others = [other for other in account.books.symbols if other != symbol]
-    if not others:
-        return f"{symbol} moves:"
-    if len(others) > 3:
-        return f"{symbol} moves, the other {len(others)} marks stay:"
-    held = ", ".join(f"{other} stays at {plain(account.mark(other))}" for other in others)
-    return f"{symbol} moves, if {held}:"
-
-
-def _fate(account: Account, curve: Curve, mode: str, events: tuple[LiquidationEvent, ...]) -> str:
-    if not events:
-        return f"{mode} is not liquidated in this range"
-    few = len(events) <= 2
-    losses = [
-        f"{name(account, e)} at "
-        + (at(account, curve.symbol, e.x) if e.x != curve.mark else "the present marks")
-        + (f" ({_left([e])})" if few else "")
-        for e in events[:3]
-    ]
-    if len(events) > 3:
-        losses.append(f"{len(events) - 3} more")
-    listed = " and ".join([", ".join(losses[:-1]), losses[-1]] if len(losses) > 1 else losses)
-    in_all = "" if few else f" (in all {_left(events)})"
-    rest = _rest(account, curve, mode, events)
-    return f"{mode} loses {'the ' if mode == 'cross' else ''}{listed}{in_all}{rest}"
-
-
-def _left(events: Sequence[LiquidationEvent]) -> str:
-    """What the pools held when they were closed; where the money goes is told once for all."""
-    held = sum(event.pool_equity for event in events if event.pool_equity >= 0)
-    short_of = sum(-event.pool_equity for event in events if event.pool_equity < 0)
-    texts = [f"{amount(held)} left"] if held or not short_of else []
-    if short_of:
-        texts.append(f"{amount(short_of)} short, paid by others")
-    return ", ".join(texts)
-
-
-def _rest(account: Account, curve: Curve, mode: str, events: tuple[LiquidationEvent, ...]) -> str:
-    """What the mode has after the last of its liquidations, and whether that is the end of it."""
-    after = events[-1].equity_after
-    both_ways = any(e.x < curve.mark for e in events) and any(e.x > curve.mark for e in events)
-    if both_ways or (mode == "cross" and abs(after) < 0.005):
-        return ""
-    open_still = len(account.positions) - sum(len(event.positions) for event in events)
-    if open_still:
-        count = f"{open_still} position{'s' if open_still > 1 else ''}"
-        return f" and has {amount(after)} there with {count} still open"
-    if after < 0:
-        return f" and owes {amount(-after)} (margin lent beyond the wallet)"
-    moves = (curve.isolated if mode == "isolated" else curve.cross).series.track.idle[1:].any()
-    return f" and {'has' if moves else 'keeps'} {amount(after)}{' there' if moves else ''}"
-
-
-def _never(account: Account, symbol: str) -> bool:
-    return all(
-        position.liquidation_prices == (None, None)
-        for report in (account.isolated, account.cross)
-        for position in report.positions.values()
-        if position.symbol == symbol
+        f'<button class="mw-button" data-action="{action}" data-key="{action}"{OWN_KEYS}'
+        f' aria-expanded="{str(opened).lower()}">{words}</button>'
     )

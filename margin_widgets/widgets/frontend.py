@@ -1,4 +1,4 @@
-"""The three browser modules as widgets: clickable HTML, an editable table, mark sliders."""
+"""The browser modules as widgets: clickable HTML, an editable table, sliders, keys of a figure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import anywidget
-from traitlets import Bool, Int, List, Unicode
+from traitlets import Bool, Float, Int, List, Unicode, default
+
+from margin_widgets.account.formatting import group
+from margin_widgets.widgets import preview
 
 _BUILT = Path(__file__).parent / "static"
 
@@ -37,12 +40,27 @@ class Html(anywidget.AnyWidget):
     label = Unicode("", help="accessible name").tag(sync=True)
     live = Bool(False, help="whether changes are announced to screen readers").tag(sync=True)
     role = Unicode("", help="ARIA role").tag(sync=True)
+    names = Unicode(
+        "", help='what stands beside it and is named by it: "figure" or "tabpanel"'
+    ).tag(sync=True)
 
 
 class Styled(Html):
     """HTML that brings the style sheet shared by all parts; each root holds one."""
 
     _css = built("theme.css") + built("html.css")
+
+
+class FigureKeys(anywidget.AnyWidget):
+    """What bqplot does not tell of a figure in the same box: Escape, and clicks with their place.
+
+    Messages: ``{"type": "escape"}``, which waits for ``{"type": "escaped"}`` in answer, and
+    ``{"type": "click", x, y, width}``, x and y as shares of the frame from its upper left.
+    """
+
+    _esm = built("figure.js")
+
+    armed = Bool(False, help="whether Escape means something without a drag").tag(sync=True)
 
 
 class Table(anywidget.AnyWidget):
@@ -54,6 +72,7 @@ class Table(anywidget.AnyWidget):
     columns: Any = List(help="column descriptions").tag(sync=True)
     rows: Any = List(help="rows as text, ready to show").tag(sync=True)
     selected = Unicode("", help="id of the selected row").tag(sync=True)
+    place: Any = List(help="row and field of the cell with the focus").tag(sync=True)
     errors: Any = List(help="refused edits: row, field, text, message").tag(sync=True)
     label = Unicode("", help="accessible name").tag(sync=True)
     placeholder = Unicode("", help="shown without rows").tag(sync=True)
@@ -70,4 +89,14 @@ class Marks(anywidget.AnyWidget):
     rows: Any = List(help="symbol, text, value, low, high, step, selected").tag(sync=True)
     errors: Any = List(help="refused edits: symbol, text, message").tag(sync=True)
     label = Unicode("Mark prices", help="accessible name").tag(sync=True)
+    group = Unicode(help="what stands between thousands").tag(sync=True)
+    interval = Float(help="milliseconds between previews while dragged").tag(sync=True)
     placeholder = Unicode("", help="shown without rows").tag(sync=True)
+
+    @default("group")
+    def _group_now(self) -> str:
+        return group()
+
+    @default("interval")
+    def _interval_now(self) -> float:
+        return 1000 / preview.rate()

@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from bqplot import Axis
-from traitlets import Unicode
+from traitlets import Enum, Instance, List, Unicode, validate
 
 from margin_widgets.account.chart_svg import round_ticks, ticks
-from margin_widgets.account.frontier import Frontier, Range, frontier, pair_of, symbols_that_matter
+from margin_widgets.account.figures import KeyFigure, figure_of, figure_of_mark
+from margin_widgets.account.frontier import (
+    Frontier,
+    Range,
+    frontier,
+    pair_of,
+    symbols_that_matter,
+    waypoints_of,
+)
+from margin_widgets.account.likely_moves import LikelyMoves
 from margin_widgets.widgets.parsing import parse_number
-from margin_widgets.widgets.picture import MARGIN, Picture, choice, slider
+from margin_widgets.widgets.picture import MARGIN, OWN_KEYS, Picture, choice, field, slider
 from margin_widgets.widgets.plotting import (
     CROSS,
     FRAMES,
     ISOLATED,
     STEM,
+    TEXT,
     LabelPlacer,
     Placed,
     assign,
@@ -35,6 +47,8 @@ from margin_widgets.widgets.selection import Selection
 if TYPE_CHECKING:
     from margin_widgets.account import Account
 
+DRAGS = {"marks": "Drag the marks", "path": "Draw a path"}
+ELLIPSE = "var(--mw-guide-trigger, #4D4D4D)"
 AREAS = {
     "isolated": "var(--mw-guide-isolated-dead, transparent)",
     "cross": "var(--mw-guide-cross-dead, transparent)",
@@ -94,6 +108,14 @@ class PairOfMarks(Picture):
             + "</div>"
         )
 
+    def _figures(self, data: Any) -> Iterator[tuple[str, KeyFigure]]:
+        """Both marks, and the liquidation price of the first position on each."""
+        for symbol in (data.first, data.second):
+            yield symbol, figure_of_mark(data.books, symbol)
+        for key in filter(None, map(self._position_on, (data.first, data.second))):
+            for report in (self.account.isolated, self.account.cross):
+                yield f"{report.mode} {key}", figure_of(report, "liquidation_price", key)
+
     def _position_on(self, symbol: str) -> str:
         """Key of the first position that the mark of a symbol moves, "" if none."""
         books = self.account.books
@@ -144,13 +166,23 @@ class FrontierPlot(PairOfMarks):
         Shared with other widgets; the symbol of ``selection.key`` is across.
     second : str
         The symbol that goes up; by default that of the largest position in another.
+    path : sequence of (float, float)
+        Waypoints of both marks, or a table with a column for each; the caption says what is
+        liquidated on the way.
+    likely : LikelyMoves, optional
+        Which moves are to be expected: an ellipse around the present marks holds 95 % of them.
     active : bool
         Whether it follows edits.
 
     Attributes
     ----------
+    drags : {"marks", "path"}
+        Whether a drag sets both marks, or adds a waypoint.
     cross_line, isolated_line : bqplot.Lines
         Marks at which pools reach their trigger; NaN separates pools.
+    path_line, ellipse : bqplot.Lines
+    waypoints, falls : bqplot.Scatter
+        Ends of the legs of the path, and where on it pools are liquidated.
     areas : bqplot.Lines
         What lies beyond them, isolated and cross.
     handle : bqplot.Scatter
@@ -171,6 +203,10 @@ class FrontierPlot(PairOfMarks):
     empty = "Add positions in two symbols to see how one moves the liquidation price of the other."
     margin = {**MARGIN, "right": 58, "top": 30}  # noqa: RUF012 - read only, as in the base
 
+    path: Any = List(help="waypoints of both marks")
+    likely = Instance(LikelyMoves, allow_none=True, help="which moves are to be expected")
+    drags = Enum(list(DRAGS), "marks", help="what a drag of the handle does")
+
     data: Frontier | None
 
     def __init__(
@@ -179,10 +215,29 @@ class FrontierPlot(PairOfMarks):
         selection: Selection | None = None,
         *,
         second: str = "",
+        path: Any = (),
+        likely: LikelyMoves | None = None,
         active: bool = True,
     ) -> None:
+        self.set_trait("path", list(waypoints_of(path)))
+        self.set_trait("likely", likely)
         self._frame: tuple[str, str, Range, Range] = ("", "", (0.0, 1.0), (0.0, 1.0))
         super().__init__(account, selection, second=second, active=active)
+        self.observe(self._on_second, ["path", "likely", "drags"])
+
+    @validate("path")
+    def _check_path(self, proposal: Any) -> list[tuple[float, float]]:
+        return list(waypoints_of(proposal.value))
+
+    def _on_second(self, change: Any) -> None:
+        if change.name == "second":
+            self.set_trait("path", [])  # its waypoints are marks of another symbol
+        super()._on_second(change)
+
+    def _on_key(self, change: Any) -> None:
+        if self.data is not None and self.path and self._pair()[0] != self.data.first:
+            self.set_trait("path", [])
+        super()._on_key(change)
 
     def _marks(self) -> tuple[list[Any], list[Any]]:
         self.areas = self._lines(
@@ -194,9 +249,16 @@ class FrontierPlot(PairOfMarks):
         self.stem = self._lines([STEM], stroke_width=1.0)
         self.cross_line = self._lines([CROSS], stroke_width=2.4)
         self.isolated_line = self._lines([ISOLATED], stroke_width=2.0, line_style="dashed")
+        self.ellipse = self._lines([ELLIPSE], stroke_width=1.4, visible=False)
+        self.path_line = self._lines([TEXT], stroke_width=1.4, visible=False)
+        self.waypoints = self._points(
+            marker="circle", default_size=26, stroke_width=0.0, colors=[TEXT], visible=False
+        )
+        self.falls = self._points(marker="cross", default_size=60, stroke_width=0.0, visible=False)
         self.handle = self._handle()
         self.y_axis.label_offset = "54px"
-        return [self.areas, self.stem, self.isolated_line, self.cross_line], [self.handle]
+        lines = [self.areas, self.stem, self.isolated_line, self.cross_line]
+        return [*lines, self.ellipse, self.path_line, self.waypoints, self.falls], [self.handle]
 
     def _axes(self) -> list[Axis]:
         aside: dict[str, Any] = {"grid_lines": "none"}
@@ -206,10 +268,11 @@ class FrontierPlot(PairOfMarks):
 
     def _compute(self) -> Frontier:
         pair = self._pair()
-        fresh = frontier(self.account, *pair)
+        more: dict[str, Any] = {"path": self.path, "likely": self.likely}
+        fresh = frontier(self.account, *pair, **more)
         known = self._frame
         if pair == known[:2] and _fits(fresh, known[2], known[3]):
-            fresh = frontier(self.account, *pair, x_range=known[2], y_range=known[3])
+            fresh = frontier(self.account, *pair, x_range=known[2], y_range=known[3], **more)
         self._frame = (*pair, fresh.x_range, fresh.y_range)
         return fresh
 
@@ -242,8 +305,34 @@ class FrontierPlot(PairOfMarks):
         xs, ys = rows([series[mode] for mode in AREAS], corner)
         assign(self.areas, x=xs, y=ys)
         self._draw_cross_hair(data, data.x, data.y)
-        self._pin(self.handle, np.array([data.x]), np.array([data.y]))
+        self._draw_path(data)
+        at = data.path[-1] if self.drags == "path" and data.path else (data.x, data.y)
+        self._pin(self.handle, np.array([at[0]]), np.array([at[1]]))
         self._put_labels(self._labels(data))
+
+    def _draw_path(self, data: Frontier) -> None:
+        """The path with what falls on it, and what is likely."""
+        ellipse, trail, events = data.ellipse, data.trail, data.events
+        if ellipse is not None:
+            assign(self.ellipse, x=ellipse[0], y=ellipse[1])
+        assign(self.ellipse, visible=ellipse is not None)
+        if data.path:
+            assign(self.path_line, x=trail[0], y=trail[1])
+            assign(self.waypoints, x=trail[0][1:], y=trail[1][1:])
+        if events:
+            colors = {"cross": CROSS, "isolated": ISOLATED}
+            assign(
+                self.falls,
+                x=np.array([one.x for one in events]),
+                y=np.array([one.y for one in events]),
+                colors=[colors[one.mode] for one in events],
+            )
+        for mark, shown in (
+            (self.path_line, bool(data.path)),
+            (self.waypoints, bool(data.path)),
+            (self.falls, bool(events)),
+        ):
+            assign(mark, visible=shown)
 
     def _put_moves(self, data: Frontier) -> None:
         """Say beside the frame how far from the present marks a price is."""
@@ -269,10 +358,13 @@ class FrontierPlot(PairOfMarks):
     def _labels(self, data: Frontier) -> list[Placed]:
         placed = []
         lines = [(line.x, line.y) for line in data.boundaries]
+        lines += [data.trail] if data.path else []
         across = data.x_range[1] - data.x_range[0]
         for width, (narrowest, _) in FRAMES.items():
             placer = self._placer(width, lines)
             placer.take(data.x, data.y, 18.0)
+            for event in data.events:
+                placer.take(event.x, event.y)
             for region in data.regions:
                 sizes = (region.words, region.short, region.brief)
                 words = next((one for one in sizes if placer.fits(one, region.width)), None)
@@ -305,7 +397,16 @@ class FrontierPlot(PairOfMarks):
             )
         )
         pair = self._pair_controls(data.first, data.second)
-        return f'{pair}<div class="mw-row">{sliders}</div>'
+        drags = choice("A drag", "drags", list(DRAGS.items()), self.drags)
+        added = field("Waypoint", "waypoint", "", width=17)
+        clear = (
+            f'<button class="mw-button" data-action="clear" data-key="clear"{OWN_KEYS}'
+            f' aria-disabled="{str(not self.path).lower()}">Clear the path</button>'
+        )
+        return (
+            f'{pair}<div class="mw-row">{sliders}</div>'
+            f'<div class="mw-row">{drags}{added}{clear}</div>'
+        )
 
     def _act(self, action: str, value: str) -> None:
         if self._choose(action, value) or self.data is None:
@@ -313,6 +414,16 @@ class FrontierPlot(PairOfMarks):
         if action in ("mark-first", "mark-second"):
             symbol = self.data.first if action == "mark-first" else self.data.second
             self.account.marks[symbol] = parse_number(f"{symbol} mark", value)
+        elif action == "drags":
+            self.drags = value
+        elif action == "clear":
+            self.path = []
+        elif action == "waypoint":
+            self._add(*_two_marks(value, self.data.first, self.data.second))
+
+    def _add(self, x: float, y: float) -> None:
+        """Add a waypoint to the end of the path."""
+        self.path = [*self.path, (x, y)]
 
     # -- dragging -----------------------------------------------------------------------------
 
@@ -342,7 +453,8 @@ class FrontierPlot(PairOfMarks):
         )
         self.caption = (
             f"{data.first} at {data.price(data.first, x)} and {data.second} at"
-            f" {data.price(data.second, y)}: {data.at(x, y)}.{conditional} Release to apply."
+            f" {data.price(data.second, y)}: {data.at(x, y)}.{conditional}"
+            f" Release to {'add a waypoint' if self.drags == 'path' else 'apply'}."
         )
 
     def _end_preview(self) -> None:
@@ -351,6 +463,9 @@ class FrontierPlot(PairOfMarks):
     def _release(self, x: float, y: float) -> None:
         data = self.data
         if data is None:
+            return
+        if self.drags == "path":
+            self._add(x, y)
             return
         # A hand that only meant one direction leaves the other mark as it is.
         across, up = (high - low for low, high in (data.x_range, data.y_range))
@@ -361,16 +476,30 @@ class FrontierPlot(PairOfMarks):
 
 def _fits(fresh: Frontier, x_range: Range, y_range: Range) -> bool:
     """Whether a frame still shows the present well inside, and about as much as a new one would."""
-    for value, (low, high), (new_low, new_high) in (
-        (fresh.x, x_range, fresh.x_range),
-        (fresh.y, y_range, fresh.y_range),
+    for value, (low, high), (new_low, new_high), trail in (
+        (fresh.x, x_range, fresh.x_range, fresh.trail[0]),
+        (fresh.y, y_range, fresh.y_range, fresh.trail[1]),
     ):
+        if fresh.path and not low <= trail.min() <= trail.max() <= high:
+            return False
         inset = 0.02 * (high - low)
         if not low + inset <= value <= high - inset:
             return False
         if not 1 / 3 <= (high - low) / (new_high - new_low) <= 3:
             return False
     return True
+
+
+def _two_marks(text: str, first: str, second: str) -> tuple[float, float]:
+    """Two numbers with a space, a semicolon or a slash between them."""
+    parts = [part for part in re.split(r"[;/\s]+", text.strip()) if part]
+    if len(parts) != 2:
+        raise ValueError(f"waypoint: give marks of {first} and {second}, like 90,000 3,600")
+    x, y = (
+        parse_number(f"waypoint, {symbol}", part)
+        for symbol, part in zip((first, second), parts, strict=True)
+    )
+    return x, y
 
 
 __all__ = ["FrontierPlot", "PairOfMarks"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from traitlets import Float, validate
 
 from margin_widgets.account.chart_svg import round_ticks, ticks
 from margin_widgets.account.checks import number
+from margin_widgets.account.figures import KeyFigure, figure_of, figure_of_mark
 from margin_widgets.account.formatting import percent, plain, price
 from margin_widgets.account.funding_drift import BAND, RATE, FundingDrift, funding_drift
 from margin_widgets.widgets.number_slider import NumberSlider
@@ -216,6 +218,15 @@ class FundingDriftPlot(Picture):
                     )
             placed += placer.placed
         return placed
+
+    def _figures(self, data: FundingDrift) -> Iterator[tuple[str, KeyFigure]]:
+        isolated, cross = self.account.isolated, self.account.cross
+        yield "isolated", figure_of(isolated, "liquidation_price", data.key)
+        yield "cross", figure_of(cross, "liquidation_price", data.key)
+        yield "mark", figure_of_mark(data.books, data.symbol)
+        yield "notional", figure_of(isolated, "notional", data.key)
+        yield "isolated margin", figure_of(isolated, "margin", data.key)
+        yield "cross margin balance", figure_of(cross, "margin_balance")
 
     # -- controls -----------------------------------------------------------------------------
 

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from bqplot import Axis
 
 from margin_widgets.account.chart_svg import round_ticks, ticks
+from margin_widgets.account.figures import KeyFigure, figure_of, figure_of_mark
 from margin_widgets.account.formatting import amount, percent, plain, price
 from margin_widgets.account.leverage_curve import AtLeverage, LeverageCurve, leverage_curve
-from margin_widgets.widgets.parsing import parse_number
-from margin_widgets.widgets.picture import MARGIN, Picture, field, log_side_by_side, position_choice
+from margin_widgets.widgets.picture import MARGIN, log_side_by_side
 from margin_widgets.widgets.plotting import (
     CLEAR,
     CROSS,
     FRAMES,
     ISOLATED,
     STEM,
+    LabelPlacer,
     Placed,
     assign,
     ended,
@@ -28,6 +30,7 @@ from margin_widgets.widgets.plotting import (
     tick_style,
 )
 from margin_widgets.widgets.selection import Selection
+from margin_widgets.widgets.setting_picture import SettingPicture
 
 if TYPE_CHECKING:
     from margin_widgets.account import Account
@@ -43,7 +46,7 @@ GUIDES = {
 EFFECTIVE = "var(--mw-guide-effective, #0072B2)"
 
 
-class LeveragePlot(Picture):
+class LeveragePlot(SettingPicture):
     """Liquidation of one position against its leverage, isolated and cross.
 
     Drag the round handle along the isolated curve to set the position's leverage; a margin that was
@@ -80,7 +83,8 @@ class LeveragePlot(Picture):
     title = "Liquidation against leverage"
     kind = "leverage"
     empty = "Add a position to see where leverage puts its liquidation."
-    log_x = True
+    setting = "leverage"
+    field_width = 6
     margin: ClassVar = {**MARGIN, "right": 72}
 
     data: LeverageCurve | None
@@ -104,14 +108,10 @@ class LeveragePlot(Picture):
         self.effective_point = self._points(
             marker="circle", default_size=40, stroke_width=0.0, colors=[STEM], visible=False
         )
-        self.trial = self._points(
-            marker="circle", default_size=70, stroke_width=0.0, colors=[STEM], visible=False
-        )
-        self.handle = self._handle(restrict_x=True)
         self.x_axis.label = "leverage"
         self.y_axis.label = "distance to liquidation"
         below = [self.guides, self.stem, self.effective_line, self.cross_line, self.isolated_line]
-        return below, [self.effective_point, self.trial, self.handle]
+        return below, [self.effective_point, *self._trial_and_handle()]
 
     def _axes(self) -> list[Axis]:
         self.price_axis = Axis(
@@ -213,65 +213,59 @@ class LeveragePlot(Picture):
             near = top if now.isolated_distance is None else min(now.isolated_distance, top)
             placer.take(at, near, 16.0)
             if now.isolated is not None and now.isolated_distance is not None:
-                text = f"isolated {price(now.isolated, data.tick)}"
-                placer.place(at, near, text, "isolated", reach=8)
+                texts = [f"isolated {price(now.isolated, data.tick)}", "isolated"]
             else:
-                placer.place(at, near, "isolated: no price liquidates", "isolated", reach=8)
+                texts = ["isolated: no price liquidates", "isolated: none"]
+            _place(placer, at, near, texts, "isolated", reach=8)
             if now.cross_distance is not None and now.cross_distance <= top:
-                text = f"cross {price(now.cross, data.tick)}"
+                texts = [f"cross {price(now.cross, data.tick)}", "cross"]
                 end = self._even(data.leverage[-1])
-                placer.place(end, now.cross_distance, text, "cross", reach=5)
+                _place(placer, end, now.cross_distance, texts, "cross", reach=5)
             shown = np.flatnonzero(np.isfinite(data.effective_distance))
             shown = shown[data.effective_distance[shown] <= 0.9 * top]
             if len(shown):
                 first = shown[0]
-                placer.place(
-                    self._even(data.effective[first]),
-                    float(data.effective_distance[first]),
-                    "cross by effective leverage",
-                    "word",
-                    reach=6,
-                    at_most=60.0,
-                )
+                x, y = self._even(data.effective[first]), float(data.effective_distance[first])
+                texts = ["cross by effective leverage", "by effective leverage", "effective"]
+                _place(placer, x, y, texts, "word", reach=6, at_most=60.0)
             if data.allowed < data.span[1]:
                 words = "not allowed" if data.cap is not None else "margin too small"
                 edge = self._even(max(data.allowed, data.span[0]))
-                text = f"above {_times(data.allowed)}: {words}"
-                placer.place(edge, 0.94 * top, text, "word", reach=4)
+                texts = [f"above {_times(data.allowed)}: {words}", words]
+                _place(placer, edge, 0.94 * top, texts, "word", reach=4)
             placed += placer.placed
         return placed
 
-    # -- controls -----------------------------------------------------------------------------
+    def _figures(self, data: LeverageCurve) -> Iterator[tuple[str, KeyFigure]]:
+        isolated, cross = self.account.isolated, self.account.cross
+        yield "isolated", figure_of(isolated, "liquidation_price", data.key)
+        yield "cross", figure_of(cross, "liquidation_price", data.key)
+        yield "isolated margin", figure_of(isolated, "margin", data.key)
+        yield "cross effective leverage", figure_of(cross, "effective_leverage")
+        yield "mark", figure_of_mark(data.books, data.symbol)
 
-    def _controls_html(self, data: LeverageCurve | None) -> str:
-        chosen = position_choice(self.account, self.key)
-        if data is None:
-            return chosen
-        value = plain(data.present)
-        return f'<div class="mw-row">{chosen}{field("Leverage", "leverage", value, width=6)}</div>'
+    # -- setting the leverage -----------------------------------------------------------------
 
-    def _act(self, action: str, value: str) -> None:
-        if action == "leverage":
-            self._set(parse_number("leverage", value))
+    def _present(self, data: LeverageCurve) -> float:
+        return data.present
 
-    def _set(self, leverage: float) -> None:
+    def _set(self, value: float) -> None:
         """Set the leverage; the margin is then that at entry, as the curve says."""
         row = self.account.positions[self.key]
         with self.account.edit():
-            row.leverage = leverage
+            row.leverage = value
             row.margin = None
-
-    # -- dragging -----------------------------------------------------------------------------
 
     def _held(self, point: Any) -> tuple[float, str]:
         data = self.data
         assert data is not None
-        low, high = data.span
-        wanted = min(max(float(point["x"]), low), high)
+        low, _ = data.span
+        wanted = float(point["x"])
         most = max(data.allowed, low)
-        leverage = _round(min(wanted, most))
+        leverage = _round(min(max(wanted, low), most))
         if leverage > most:
             leverage = math.floor(most) if most >= 10 else math.floor(most * 10) / 10
+        leverage = max(leverage, low)
         if wanted > most:
             reason = (
                 f"the most that {self.account.venue.name} allows at this size"
@@ -279,31 +273,34 @@ class LeveragePlot(Picture):
                 else data.end_reason + f" from {_times(data.end or most)} on"
             )
             return leverage, f"held at {_times(leverage)}: {reason}"
-        return max(leverage, low), ""
+        edge = f"held at {_times(leverage)}: the edge of the picture"
+        return leverage, edge if wanted < low else ""
 
-    def _show_preview(self, leverage: float) -> None:
-        data = self.data
-        if self._closed or data is None or not self._dragging:
-            return
-        there = data.at(leverage)
+    def _try(self, data: LeverageCurve, value: float) -> tuple[float, float, str]:
+        there = data.at(value)
         top = float(self._y.max)
-        at = top if there.isolated_distance is None else min(there.isolated_distance, top)
-        assign(self.trial, x=np.array([leverage]), y=np.array([at]))
-        assign(self.trial, visible=True)
-        assign(self.stem, x=np.full(2, leverage))
-        isolated = "no price" if there.isolated is None else price(there.isolated, data.tick)
-        cross = "no price" if there.cross is None else price(there.cross, data.tick)
-        self.caption = (
-            f"{data.key} at {_times(leverage)}: margin at entry {amount(there.margin)}, isolated"
-            f" liquidation {isolated}, cross {cross}. Release to apply."
+        assign(self.stem, x=np.full(2, value))
+        isolated, cross = (
+            "at no price" if one is None else price(one, data.tick)
+            for one in (there.isolated, there.cross)
         )
+        words = (
+            f"{data.key} at {_times(value)}: margin at entry {amount(there.margin)}, isolated"
+            f" liquidation {isolated}, cross {cross}{data.condition}."
+        )
+        at = top if there.isolated_distance is None else min(there.isolated_distance, top)
+        return value, at, words
 
-    def _end_preview(self) -> None:
-        assign(self.trial, visible=False)
 
-    def _release(self, leverage: float) -> None:
-        if self.data is not None and leverage != self.data.present:
-            self._set(leverage)
+def _place(
+    placer: LabelPlacer, x: float, y: float, texts: list[str], tone: str, **how: Any
+) -> None:
+    """Put the first of some texts, the longest first, that finds a place."""
+    for text in texts:
+        before = len(placer.placed)
+        placer.place(x, y, text, tone, **how)
+        if len(placer.placed) > before:
+            return
 
 
 def _round(leverage: float) -> float:

@@ -126,6 +126,7 @@ class MarksPanel(Part):
             self.marks.send_state("rows")
 
     def _select(self, symbol: str) -> None:
+        self.selection.control = ("marks", symbol)
         for position in self.account.positions:
             if position.symbol == symbol:
                 self.selection.key = position.key

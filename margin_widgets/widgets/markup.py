@@ -6,25 +6,49 @@ from collections.abc import Iterable
 from html import escape
 
 from margin_widgets.account import formatting as fmt
+from margin_widgets.account.figures import KeyFigure
 
 MODE_TITLES = {"isolated": "Isolated", "cross": "Cross", "configured": "As configured"}
 
 
-def figure(text: str, path: str) -> str:
-    """A number that opens its explanation."""
+def figure(text: str, path: str, label: str = "") -> str:
+    """A number that opens its explanation, with what it is called before it if that is given."""
+    shown = f"{escape(label)} <b>{escape(text)}</b>" if label else escape(text)
     return (
         f'<button class="mw-num" data-explain="{escape(path)}" data-key="{escape(path)}"'
-        f' title="Explain this number">{escape(text)}</button>'
+        f' title="Explain this number">{shown}</button>'
     )
 
 
-def button(label: str, action: str, *, enabled: bool = True, title: str = "") -> str:
-    """A button that sends an action."""
+def shown_text(text: str) -> str:
+    """A text, escaped; one that is a figure of the account opens its explanation."""
+    return figure(text, text.path) if isinstance(text, KeyFigure) else escape(text)
+
+
+def button(
+    label: str,
+    action: str,
+    *,
+    enabled: bool = True,
+    title: str = "",
+    expanded: bool | None = None,
+) -> str:
+    """A button that sends an action; `expanded` says whether what it opens is open."""
     off = "" if enabled else ' aria-disabled="true"'
     hint = f' title="{escape(title)}"' if title else ""
+    opens = "" if expanded is None else f' aria-expanded="{str(expanded).lower()}"'
     return (
         f'<button class="mw-button" data-action="{escape(action)}" data-key="{escape(action)}"'
-        f"{off}{hint}>{escape(label)}</button>"
+        f"{off}{hint}{opens}>{escape(label)}</button>"
+    )
+
+
+def copy_button(key: str, label: str) -> str:
+    """A button that copies the text of the element with this key, and says that it did."""
+    return (
+        f'<button class="mw-button" data-copy="{escape(key)}" data-key="copy-{escape(key)}"'
+        f' aria-label="{escape(label)}">Copy</button>'
+        f'<span class="mw-copied" role="status" data-copied="{escape(key)}"></span>'
     )
 
 

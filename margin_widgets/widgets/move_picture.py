@@ -6,13 +6,13 @@ import html
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ipywidgets import Layout, Widget
+from ipywidgets import Widget
 from traitlets import Bool, Dict, Float, Unicode, validate
 
 from margin_widgets.account.checks import number
 from margin_widgets.widgets.editing import guarded
+from margin_widgets.widgets.explaining import Explaining
 from margin_widgets.widgets.frontend import Html, Styled
-from margin_widgets.widgets.lifetime import Part
 from margin_widgets.widgets.number_slider import NumberSlider
 from margin_widgets.widgets.plotting import ALL, BUTTONS_AT_MOST, Throttle
 from margin_widgets.widgets.selection import Selection
@@ -25,7 +25,7 @@ REACH, STEP = 60.0, 0.5
 """The slider goes this far both ways, in steps, in per cent."""
 
 
-class MovePicture(Part):
+class MovePicture(Explaining):
     """A picture of what a move of the marks does; it follows the account and the selection.
 
     Attributes
@@ -79,7 +79,7 @@ class MovePicture(Part):
             commit=self._on_slider,
             history=lambda kind: getattr(account, kind)(),
         )
-        self._message_box = Html(live=True, layout=Layout(display="none"))
+        self._message_box = Html(live=True)
         self.picture = Html(label=label)
         self._caption_box = Html()
         self._data_box = Html()
@@ -185,7 +185,7 @@ class MovePicture(Part):
     def _receive(self, message: dict[str, Any]) -> None:
         kind = message.get("type")
         if kind == "explain":
-            self.selection.explain = message["path"]
+            self._ask(message["path"])
         elif kind in ("undo", "redo"):
             getattr(self.account, kind)()
         elif kind == "action" and message["action"] == "axis":
@@ -197,7 +197,6 @@ class MovePicture(Part):
     def _on_message(self, change: Any) -> None:
         text = html.escape(change.new)
         self._message_box.html = f'<p class="mw-error">{text}</p>' if text else ""
-        self._message_box.layout.display = None if text else "none"
 
     def unfollow(self) -> None:
         """Stop observing, and forget what waits."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -55,9 +56,18 @@ class NumberSlider(Part):
         self.control.on_msg(guarded(self._receive, self._refuse))
         self.show(value)
 
-    def show(self, value: float, title: str | None = None) -> None:
-        """Put the slider where the number is."""
+    def show(
+        self,
+        value: float,
+        title: str | None = None,
+        reach: tuple[float, float, float] | None = None,
+    ) -> None:
+        """Put the slider where the number is; `reach` is another low end, high end and step."""
         self._value = value
+        if reach is not None:
+            self._range, self._step = reach[:2], reach[2]
+            # As many digits as a step has, and one for what is typed.
+            self._decimals = max(2, 1 - math.floor(math.log10(self._step)))
         self._title = self._title if title is None else title
         low, high = self._range
         row = {

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-_THOUSANDS = re.compile(r"[-+]?\d{1,3}(?:[,  '_]\d{3})+(?:\.\d*)?$")
+_BETWEEN = "[, \N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}'\N{RIGHT SINGLE QUOTATION MARK}_]"
+_THOUSANDS = re.compile(rf"[-+]?\d{{1,3}}(?:{_BETWEEN}\d{{3}})+(?:\.\d*)?$")
 _UNITS = {"quantity": "", "leverage": "x×X", "haircut": "%"}
 
 
@@ -32,7 +33,7 @@ def parse_number(field: str, text: str) -> float:
         plain = plain.removesuffix(unit)
     plain = plain.strip()
     if _THOUSANDS.match(plain):
-        plain = re.sub(r"[,  '_]", "", plain)
+        plain = re.sub(_BETWEEN, "", plain)
     if not plain:
         raise ValueError(f"{field}: empty; type a number")
     try:

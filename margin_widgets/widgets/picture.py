@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from bqplot import Axis, Figure, Label, LinearScale, Lines, LogScale, Scatter
-from ipywidgets import Layout
+from ipywidgets import Layout, Widget
 from traitlets import Bool, TraitError, Unicode
 
 from margin_widgets.account.chart_svg import log_ticks
+from margin_widgets.account.figures import KeyFigure
 from margin_widgets.widgets.editing import REFUSALS, guarded, reason
+from margin_widgets.widgets.explaining import Explaining
 from margin_widgets.widgets.frontend import Html, Styled
-from margin_widgets.widgets.lifetime import Part, close_inside
+from margin_widgets.widgets.lifetime import close_inside
+from margin_widgets.widgets.markup import figure, shown_text
 from margin_widgets.widgets.plotting import (
     BUTTONS_AT_MOST,
     CROWDED_PX,
@@ -46,11 +49,12 @@ OWN_KEYS = ' data-lm-suppress-shortcuts="true"'
 MARGIN = {"top": 24, "bottom": 46, "left": 66, "right": 24}
 
 
-class Picture(Part):
+class Picture(Explaining):
     """A bqplot figure of something computed from an account.
 
-    A subclass computes (`_compute`), draws (`_draw`) and says what its table is (`_table`); what it
-    computed has a ``text``, the sentence that is caption, alternative text and static caption.
+    A subclass computes (`_compute`), draws (`_draw`), says what its table is (`_table`) and which
+    figures of the account it is about (`_figures`); what it computed has a ``text``, the sentence
+    that is caption, alternative text and static caption.
 
     Parameters
     ----------
@@ -90,11 +94,12 @@ class Picture(Part):
         self.data: Any = None
         self._shown = self._closed = self._stale = self._open = False
         self._dragging = False
+        self._asked = ""
         self._pinned: dict[Scatter, tuple[Floats, Floats]] = {}
         self._preview = Throttle(self._show_preview)
         self._controls = Styled(label=f"{self.title}: controls")
-        self._caption_box = Html()
-        self._message_box = Html(live=True, layout=Layout(display="none"))
+        self._caption_box = Html(names="figure")
+        self._message_box = Html(live=True)
         self._data_box = Html(label=f"{self.title}: data")
         scale = LogScale if self.log_x else LinearScale
         self._x = scale(min=1.0, max=2.0)
@@ -124,14 +129,14 @@ class Picture(Part):
                 overflow="visible",
             ),
         )
-        super().__init__([self._controls, self._message_box, self._caption_box, self._data_box])
+        super().__init__([self._controls, *self._below()])
         self._made = True
         self.active = active
         self.add_class(f"mw-{self.kind}-plot")
         self.add_class("mw-panel")
         self.figure.add_class("mw-plot")
         self._caption_box.add_class("mw-plot-caption")
-        for box in (self._controls, self._data_box):
+        for box in (self._controls, self._caption_box, self._data_box):
             box.on_msg(guarded(self._receive, self._tell))
         self.observe(self._on_caption, "caption")
         self.observe(self._on_message, "message")
@@ -164,6 +169,10 @@ class Picture(Part):
         """Head and rows of the table twin."""
         table: tuple[Sequence[str], Iterable[Sequence[str]]] = data.table()
         return table
+
+    def _figures(self, data: Any) -> Iterable[tuple[str, KeyFigure]]:
+        """Names and figures of the account that stand below the caption; a click explains one."""
+        return ()
 
     def _act(self, action: str, value: str) -> None:
         """Do what a control asks for."""
@@ -198,9 +207,9 @@ class Picture(Part):
         settings: dict[str, Any] = {"interactions": {}, "scales": self.scales}
         return Scatter(x=[1.0], y=[0.0], **{**settings, **traits})
 
-    def _handle(self, **traits: Any) -> Scatter:
-        """A round handle that can be dragged."""
-        mark = self._points(
+    def _round(self, **traits: Any) -> Scatter:
+        """A round handle, not listened to yet."""
+        return self._points(
             marker="circle",
             default_size=110,
             stroke_width=2.0,
@@ -210,11 +219,25 @@ class Picture(Part):
             enable_move=True,
             **traits,
         )
-        mark.observe(self._on_moved_by_browser, ["x", "y"])
-        mark.on_drag_start(self._guard(self._on_drag_start))
-        mark.on_drag(self._guard(self._on_drag))
-        mark.on_drag_end(self._guard(self._on_drag_end))
+
+    def _handle(self, **traits: Any) -> Scatter:
+        """A round handle that can be dragged."""
+        mark = self._round(**traits)
+        self._listen(mark, self._on_drag_start, self._on_drag, self._on_drag_end)
         return mark
+
+    def _listen(
+        self,
+        mark: Scatter,
+        start: Callable[[Any], None],
+        moved: Callable[[Any], None],
+        end: Callable[[Any], None],
+    ) -> None:
+        """Hear of the drags of a mark."""
+        mark.observe(self._on_moved_by_browser, ["x", "y"])
+        mark.on_drag_start(self._guard(start))
+        mark.on_drag(self._guard(moved))
+        mark.on_drag_end(self._guard(end))
 
     def _label_mark(self, align: str, offset: float) -> Label:
         return Label(
@@ -224,7 +247,7 @@ class Picture(Part):
             scales=self.scales,
             colors=[TEXT],
             align=align,
-            x_offset=offset,
+            x_offset=round(offset),  # older traitlets take no 9.0 for an integer
             default_size=float(FONT_PX),
             font_weight="normal",
             interactions={},
@@ -240,7 +263,8 @@ class Picture(Part):
         across = (self._even(self._x.min), self._even(self._x.max))
         along = (float(self._y.min), float(self._y.max))
         even = [[(self._even(x), y) for x, y in group] for group in (lines, guides)]
-        return LabelPlacer(width, across, along, *even)
+        aside = sum(self.margin[side] - MARGIN[side] for side in ("left", "right"))
+        return LabelPlacer(width, across, along, *even, aside=aside)
 
     def _even(self, x: Any) -> Any:
         """X in units in which the frame is even: logarithms on a logarithmic axis."""
@@ -288,7 +312,9 @@ class Picture(Part):
             self._draw(self.data)
             words = self.data.text
         self._show_figure(self.data is not None)
+        self._asked = "" if self.data is None else figures_row(self._figures(self.data))
         self.caption = words
+        self._write_caption()  # also where the figures are others under the same words
         assign(self._controls, html=self._controls_html(self.data))
         self._fill_data()
 
@@ -296,8 +322,12 @@ class Picture(Part):
         """Have the figure on the page only while there is something to draw."""
         if shown != self._shown:
             self._shown = shown
-            below = [self._message_box, self._caption_box, self._data_box]
-            self.children = [self._controls, *([self.figure] if shown else []), *below]
+            self.children = [self._controls, *([self.figure] if shown else []), *self._below()]
+
+    def _below(self) -> list[Widget]:
+        """What stands below the figure."""
+        told = [] if self._told is None else [self._told]
+        return [self._message_box, self._caption_box, self._data_box, *told]
 
     def _fill_data(self) -> None:
         """The table twin; made only while it is open."""
@@ -324,13 +354,18 @@ class Picture(Part):
         if change.new and self._stale:
             self.update()
 
-    def _on_caption(self, change: Any) -> None:
-        self._caption_box.html = f'<p class="mw-caption">{escape(change.new)}</p>'
+    def _on_caption(self, _change: Any) -> None:
+        self._write_caption()
+
+    def _write_caption(self) -> None:
+        assign(self._caption_box, html=self._caption_html() + self._asked)
+
+    def _caption_html(self) -> str:
+        return f'<p class="mw-caption">{escape(self.caption)}</p>'
 
     def _on_message(self, change: Any) -> None:
         text = escape(change.new)
         self._message_box.html = f'<p class="mw-error">{text}</p>' if text else ""
-        self._message_box.layout.display = None if text else "none"
 
     def _tell(self, message: str) -> None:
         self.message = message
@@ -341,6 +376,8 @@ class Picture(Part):
         kind, action = content.get("type"), content.get("action")
         if kind in ("undo", "redo"):
             getattr(self.account, kind)()
+        elif kind == "explain":
+            self._ask(str(content["path"]))
         elif kind != "action":
             return
         elif action == "data":
@@ -509,13 +546,21 @@ def slider(
     )
 
 
-def data_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """The table twin: the first column is words, the others are figures."""
+def figures_row(figures: Iterable[tuple[str, KeyFigure]]) -> str:
+    """A quiet row of figures, each with its name, that explain themselves; "" for none."""
+    shown = "".join(figure(text, text.path, label) for label, text in figures)
+    return f'<div class="mw-row mw-figures"><span>Explain:</span>{shown}</div>' if shown else ""
+
+
+def data_table(head: Sequence[str], rows: Iterable[Sequence[str]], words: int = 0) -> str:
+    """The table twin: the first column and the last `words` ones are words, the others figures."""
+    last = len(head) - words
 
     def cells(row: Sequence[str], tag: str) -> str:
         first, *rest = row
         return f'<th scope="{"col" if tag == "th" else "row"}">{escape(first)}</th>' + "".join(
-            f'<{tag} class="mw-right">{escape(cell)}</{tag}>' for cell in rest
+            f'<{tag} class="{"mw-right" if n < last else "mw-remark"}">{shown_text(cell)}</{tag}>'
+            for n, cell in enumerate(rest, 1)
         )
 
     body = "".join(f"<tr>{cells(row, 'td')}</tr>" for row in rows)

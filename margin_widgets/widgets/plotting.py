@@ -1,4 +1,4 @@
-"""What the plots share: colours, axes with readable ticks, throttling, and a box that closes whole.
+"""What the plots share: colours, axes with readable ticks, throttling, and places for labels.
 
 Colours are CSS variables with the light palette as fallback: the theme style sheet sets them, so a
 theme switch recolours a plot without the kernel. Guides that need a dash of their own carry a
@@ -8,7 +8,6 @@ variable of their own, by which the style sheet finds them.
 from __future__ import annotations
 
 import asyncio
-import html
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -16,20 +15,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from bqplot import Axis, Figure, Label, LinearScale, Lines
-from ipywidgets import Layout, Widget
+from bqplot import Axis
+from ipywidgets import Widget
 from numpy.typing import NDArray
-from traitlets import Unicode
 
-from margin_widgets.account.curve import default_range
 from margin_widgets.account.formatting import percent, plain
-from margin_widgets.widgets.editing import guarded
-from margin_widgets.widgets.frontend import Html, Styled
-from margin_widgets.widgets.lifetime import Part, close_inside
-from margin_widgets.widgets.selection import Selection
+from margin_widgets.widgets import preview
 
 if TYPE_CHECKING:
-    from margin_widgets.account import Account, Curve, ModeCurve
+    from margin_widgets.account import Curve, ModeCurve
 
 Floats = NDArray[np.float64]
 
@@ -55,7 +49,6 @@ BUTTONS_AT_MOST = 4
 # Frames in which ticks side by side have room, and in which they are told to be crowded: there
 # the style sheet hides every other one.
 TICKS_PX, CROWDED_PX = 250.0, 200.0
-RANGES_KEPT = 50
 
 
 def text_px(text: str) -> float:
@@ -176,8 +169,10 @@ def assign(widget: Widget, **values: Any) -> None:
 
 def _same(widget: Widget, name: str, value: Any) -> bool:
     old = getattr(widget, name)
+    if old is None or value is None:
+        return old is value
     if isinstance(value, np.ndarray):
-        if old is None or np.shape(old) != value.shape:
+        if np.shape(old) != value.shape:
             return False
         return np.array_equal(old, value, equal_nan=value.dtype.kind == "f")
     return bool(old == value)
@@ -219,13 +214,15 @@ def ended(x: Floats, y: Floats) -> tuple[Floats, Floats]:
 class Throttle:
     """Call at most once per `interval` seconds, the latest arguments last.
 
+    Without an interval it keeps to the rate of previews.
+
     Between calls the latest arguments wait for the event loop; where none is running there is
     nothing to wait on, and every call goes through at once.
     """
 
-    def __init__(self, function: Callable[..., None], interval: float = 0.1) -> None:
+    def __init__(self, function: Callable[..., None], interval: float | None = None) -> None:
         self._function = function
-        self._interval = interval
+        self._interval = 1 / preview.rate() if interval is None else interval
         self._last = -math.inf
         self._waiting: tuple[Any, ...] | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -290,6 +287,8 @@ class LabelPlacer:
         Domain of the frame.
     lines, guides : list of (x, y)
         Polylines that labels should rather not cover, guides less so.
+    aside : float
+        Pixels that wider margins take from every frame.
     """
 
     GAP = 9.0
@@ -303,9 +302,11 @@ class LabelPlacer:
         y_range: tuple[float, float],
         lines: Sequence[tuple[Floats, Floats]] = (),
         guides: Sequence[tuple[Floats, Floats]] = (),
+        *,
+        aside: float = 0.0,
     ) -> None:
         self._width = width
-        self._frames = FRAMES[width]
+        self._frames = tuple(frame - aside for frame in FRAMES[width])
         self._x0, self._dx = x_range[0], x_range[1] - x_range[0]
         self._y0, self._dy = y_range[0], y_range[1] - y_range[0]
         self._taken: list[list[_Box]] = [[] for _ in self._frames]
@@ -348,11 +349,13 @@ class LabelPlacer:
         reach: int = 6,
         at_most: float = 1e4,
         away_from: float | None = None,
-    ) -> None:
-        """Put a label in the least bad place near (x, y); nowhere if all leave the frame.
+        rightward: bool = False,
+    ) -> bool:
+        """Put a label in the least bad place near (x, y); False if all leave the frame.
 
         A label that had better be missing than in the way is given a lower `at_most`; one that
-        belongs on the far side of another x is told to keep `away_from` it. `tone` is
+        belongs on the far side of another x is told to keep `away_from` it, and one of what begins
+        at x to grow `rightward` only. `tone` is
         ``"cross"``, ``"isolated"`` or ``"word"``: with the width it names the variable that
         colours the label, and hides it at other widths.
         """
@@ -364,13 +367,15 @@ class LabelPlacer:
         inside = np.abs(row - wanted) < self.LINE / 2
         shift, row = shift[inside], row[inside]
         if not len(row):
-            return
+            return False
         size = text_px(text)
         cost = np.empty((len(row), 2))
         for column, right in enumerate((True, False)):
             cost[:, column] = 14.0 * np.abs(shift)
             if away_from is not None and right == (away_from > x):
                 cost[:, column] += 20.0
+            if rightward and not right:
+                cost[:, column] += 1e4
             for frame, taken in zip(self._frames, self._taken, strict=True):
                 left = u * frame + (self.GAP if right else -self.GAP - size)
                 if left < 0 or left + size > frame:
@@ -378,7 +383,7 @@ class LabelPlacer:
                 cost[:, column] += self._cost(frame, taken, left, left + size, row)
         place, column = divmod(int(np.argmin(cost)), 2)
         if cost[place, column] >= at_most:
-            return
+            return False
         right, middle = column == 0, float(row[place])
         for frame, taken in zip(self._frames, self._taken, strict=True):
             left = u * frame + (self.GAP if right else -self.GAP - size)
@@ -386,6 +391,7 @@ class LabelPlacer:
         color = f"var(--mw-{self._width}-{tone}, {_TONES[tone]})"
         y = self._y0 + middle / self.HEIGHT * self._dy
         self.placed.append(Placed(x, y, text, color, right))
+        return True
 
     def _cost(
         self, frame: float, taken: list[_Box], left: float, right: float, row: Floats
@@ -405,285 +411,3 @@ class LabelPlacer:
 
 
 _TONES = {"cross": "#0072B2", "isolated": "#C04E00", "word": "#5F6368"}
-
-
-# ---------------------------------------------------------------- the box of a plot
-
-
-class Plot(Part):
-    """A bqplot figure of an account, with the switch of what its x axis is and a caption.
-
-    It follows ``account.revision``, shares ``selection.view`` with other plots, and keeps its x
-    range while a person types.
-
-    Attributes
-    ----------
-    view : str
-        ``"all"`` for a common move of all marks, else the symbol whose price is moved alone.
-    caption : str
-        What is drawn and what is assumed, as plain text.
-    message : str
-        Why the last drag could not be done, empty if it could.
-    curve : Curve or None
-        The curve on display, None without positions.
-    figure : bqplot.Figure
-    """
-
-    view = Unicode(ALL, help='"all", or the symbol whose price is the x axis')
-    caption = Unicode("", help="what is drawn and what is assumed")
-    message = Unicode("", help="why the last drag could not be done")
-
-    def __init__(self, account: Account, selection: Selection | None, kind: str) -> None:
-        self.account = account
-        self.selection = Selection() if selection is None else selection
-        self.curve: Curve | None = None
-        self._range = ("", 0.0, 1.0)
-        self._ranges: dict[tuple[str, float, float], tuple[float, float]] = {}
-        self._domain = ("", 0.0, 1.0, 0.0, 1.0)
-        self._shown = self._closed = False
-        self._switch = Styled(label="Horizontal axis")
-        self._caption_box = Html()
-        self._message_box = Html(live=True, layout=Layout(display="none"))
-        self._x, self._y = (LinearScale(min=0.0, max=1.0, allow_padding=False) for _ in range(2))
-        self.x_axis, self.y_axis = Axis(scale=self._x), Axis(scale=self._y, side="left")
-        self.percent_axis = Axis(scale=self._x, side="top", grid_lines="none", visible=False)
-        self.y_axis.label_offset = "54px"
-        # Below the handle of the mark.
-        self.x_axis.tick_style = tick_style(5, False)
-        self.x_axis.label_offset = "36px"
-        self._labels_right = self._label_mark("start", LabelPlacer.GAP)
-        self._labels_left = self._label_mark("end", -LabelPlacer.GAP)
-        lines, handles = self._marks()
-        self.figure = Figure(
-            axes=[self.x_axis, self.y_axis, self.percent_axis],
-            marks=[*lines, self._labels_right, self._labels_left, *handles],
-            fig_margin=dict.fromkeys(MARGIN, 0),
-            padding_x=0.0,
-            padding_y=0.0,
-            animation_duration=0,
-            display_toolbar=False,
-            layout=Layout(
-                width="auto",
-                height=f"{LabelPlacer.HEIGHT:.0f}px",
-                min_width="0",
-                margin=" ".join(f"{MARGIN[side]}px" for side in ("top", "right", "bottom", "left")),
-                overflow="visible",
-            ),
-        )
-        super().__init__([self._switch, self._message_box, self._caption_box])
-        self.add_class(f"mw-{kind}-plot")
-        self.add_class("mw-panel")
-        self.figure.add_class("mw-plot")
-        self._caption_box.add_class("mw-plot-caption")
-        self.view = self.selection.view
-        self._switch.on_msg(guarded(self._on_switch, self._tell))
-        self.follow(self.selection, self._on_selection, "view")
-        self.observe(self._on_view, "view")
-        self.observe(self._on_caption, "caption")
-        self.observe(self._on_message, "message")
-        self.follow(account, self._on_revision, "revision")
-        self.update()
-
-    # What a subclass gives.
-
-    def _marks(self) -> tuple[list[Any], list[Any]]:
-        """Marks below the labels, and marks above them that can be dragged."""
-        raise NotImplementedError
-
-    def _draw(self, curve: Curve) -> None:
-        raise NotImplementedError
-
-    def _y_text(self, value: float) -> str:
-        """A tick of the y axis."""
-        return short(value)
-
-    # Building blocks.
-
-    @property
-    def scales(self) -> dict[str, LinearScale]:
-        """The x and y scale of every mark."""
-        return {"x": self._x, "y": self._y}
-
-    def _lines(self, colors: Sequence[str], **traits: Any) -> Lines:
-        settings = {"stroke_width": 1.0, "interactions": {}, **traits}
-        return Lines(x=[0.0], y=[0.0], scales=self.scales, colors=list(colors), **settings)
-
-    def _label_mark(self, align: str, offset: float) -> Label:
-        return Label(
-            x=[0.0],
-            y=[0.0],
-            text=[""],
-            scales=self.scales,
-            colors=[TEXT],
-            align=align,
-            x_offset=offset,
-            default_size=float(FONT_PX),
-            font_weight="normal",
-            interactions={},
-        )
-
-    def _put_labels(self, placed: Sequence[Placed]) -> None:
-        for mark, rightward in ((self._labels_right, True), (self._labels_left, False)):
-            group = [label for label in placed if label.rightward is rightward]
-            x, y = ([getattr(label, name) for label in group] or [0.0] for name in ("x", "y"))
-            assign(
-                mark,
-                x=np.array(x),
-                y=np.array(y),
-                text=np.array([label.text for label in group] or [""]),
-                colors=[label.color for label in group] or [TEXT],
-            )
-
-    # Following the account and the switch.
-
-    def update(self) -> None:
-        """Draw the account as it is now."""
-        if self._closed:
-            return
-        symbols = list(dict.fromkeys(position.symbol for position in self.account.positions))
-        if self.view != ALL and self.view not in symbols:
-            self.view = ALL
-            return
-        if symbols:
-            self.curve = self._fetch()
-            self._draw(self.curve)
-        else:
-            self.curve = None
-            self.caption = "Add a position to see both modes."
-        self._show_figure(bool(symbols))
-        assign(self._switch, html=_switch(symbols, self.view) if symbols else "")
-
-    def _show_figure(self, shown: bool) -> None:
-        """Have the figure on the page only while there is something to draw."""
-        if shown != self._shown:
-            self._shown = shown
-            below = [self._message_box, self._caption_box]
-            self.children = [self._switch, *([self.figure] if shown else []), *below]
-
-    def _on_switch(self, content: Any) -> None:
-        if content.get("type") == "action" and content.get("action") == "axis":
-            self.view = str(content.get("value"))
-
-    def _on_selection(self, change: Any) -> None:
-        self.view = change.new
-
-    def _on_view(self, change: Any) -> None:
-        self.selection.view = change.new
-        self.message = ""
-        self.update()
-
-    def _on_revision(self, _change: Any) -> None:
-        self.message = ""
-        self.update()
-
-    def _on_caption(self, change: Any) -> None:
-        self._caption_box.html = f'<p class="mw-caption">{html.escape(change.new)}</p>'
-
-    def _on_message(self, change: Any) -> None:
-        text = html.escape(change.new)
-        self._message_box.html = f'<p class="mw-error">{text}</p>' if text else ""
-        self._message_box.layout.display = None if text else "none"
-
-    def _tell(self, message: str) -> None:
-        self.message = message
-
-    # The x range: steady while a person types.
-
-    @property
-    def symbol(self) -> str | None:
-        """The symbol on the x axis, None for a common move."""
-        return None if self.view == ALL else self.view
-
-    @property
-    def present(self) -> float:
-        """Where the account is now on the x axis."""
-        return 0.0 if self.symbol is None else self.account.mark(self.symbol)
-
-    def sweep(self, account: Account, **marks: Any) -> Curve:
-        """The account's curve along the x axis as it stands."""
-        view, low, high = self._range
-        if view == ALL:
-            return account.curve(shock=True, low=low, high=high, **marks)
-        return account.curve(view, low=low, high=high, **marks)
-
-    def _fetch(self) -> Curve:
-        fresh = default_range(self.account.books, self.symbol)
-        known = self._ranges.pop((self.view, *fresh), None)
-        if known is not None:
-            # An account seen before looks as it did: after a drag and undo as before the drag.
-            self._range = (self.view, *known)
-        elif not self._still_fits(*fresh):
-            self._range = (self.view, *fresh)
-        self._ranges[self.view, *fresh] = self._range[1:]
-        if len(self._ranges) > RANGES_KEPT:
-            del self._ranges[next(iter(self._ranges))]
-        return self.sweep(self.account)
-
-    def _still_fits(self, fresh_low: float, fresh_high: float) -> bool:
-        view, low, high = self._range
-        if view != self.view:
-            return False
-        present, margin = self.present, 0.02 * (high - low)
-        if not low + margin <= present <= high - margin:
-            return False
-        # A fresh range reaches 1.45 times as far as the first trigger: up to there must show.
-        far = 0.72
-        shows = low <= present - far * (present - fresh_low)
-        shows = shows and high >= present + far * (fresh_high - present)
-        return shows and high - low <= 3 * (fresh_high - fresh_low)
-
-    def _set_domain(self, y_low: float, y_high: float) -> None:
-        _, low, high = self._range
-        self._put_percents(low, high)
-        domain = (*self._range, y_low, y_high)
-        if domain == self._domain:
-            return
-        self._domain = domain
-        assign(self._x, min=low, max=high)
-        assign(self._y, min=y_low, max=y_high)
-        put_ticks(self.y_axis, {value: self._y_text(value) for value in nice_ticks(y_low, y_high)})
-        text = move if self.symbol is None else short
-        values, crowded = side_by_side(low, high, text)
-        assign(self.x_axis, tick_style=tick_style(5, crowded))
-        put_ticks(self.x_axis, {value: text(value) for value in values})
-        label = (
-            "common move of all marks" if self.symbol is None else f"mark price of {self.symbol}"
-        )
-        assign(self.x_axis, label=label)
-
-    def _put_percents(self, low: float, high: float) -> None:
-        """Say above the frame how far from the mark a price is."""
-        if self.symbol is not None:
-            mark = self.present
-            moves, crowded = side_by_side(low / mark - 1, high / mark - 1, move)
-            assign(self.percent_axis, tick_style=tick_style(0, crowded))
-            put_ticks(self.percent_axis, {float(f"{mark * (1 + m):.12g}"): move(m) for m in moves})
-        assign(self.percent_axis, visible=self.symbol is not None)
-
-    # Leaving nothing behind.
-
-    def unfollow(self) -> None:
-        """Stop observing; a figure that is not on the page is freed here, as no box holds it."""
-        super().unfollow()
-        if not self._closed and not self._shown:
-            close_inside(self.figure)
-            self.figure.close()
-        self._closed = True
-
-
-def _switch(symbols: list[str], view: str) -> str:
-    """What is moved along x: buttons for few symbols, a list for many."""
-    choices = [(symbol, symbol) for symbol in symbols] + [(ALL, "All marks")]
-    if len(symbols) <= BUTTONS_AT_MOST:
-        buttons = "".join(
-            f'<button role="radio" aria-checked="{str(value == view).lower()}" '
-            f'data-action="axis" data-value="{html.escape(value)}">{html.escape(text)}</button>'
-            for value, text in choices
-        )
-        return f'<div class="mw-seg" role="radiogroup" aria-label="Horizontal axis">{buttons}</div>'
-    options = "".join(
-        f'<option value="{html.escape(value)}"{" selected" if value == view else ""}>'
-        f"{html.escape(text)}</option>"
-        for value, text in choices
-    )
-    return f'<label class="mw-row">Move <select data-action="axis">{options}</select></label>'

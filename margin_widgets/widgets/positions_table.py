@@ -152,7 +152,10 @@ class PositionsTable(AccountTable):
     def _explain(self, row: str, field: str) -> None:
         key = self._position(row).key
         self.selection.key = key
-        self.selection.explain = f"{field}.positions.{key}.liquidation_price"
+        self._ask(f"{field}.positions.{key}.liquidation_price")
+
+    def _sets(self, row: str, field: str) -> tuple[str, ...]:
+        return ("positions", self._position(row).key, field) if field in EDITABLE else ()
 
     def _delete(self, row: str) -> None:
         self.account.positions.remove(self._position(row))

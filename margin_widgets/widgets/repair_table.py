@@ -13,9 +13,10 @@ from margin_widgets.account import formatting as fmt
 from margin_widgets.account.checks import number
 from margin_widgets.account.repair import Repair, Repairs, default_amount, repairs
 from margin_widgets.widgets.editing import REFUSALS, guarded, reason
+from margin_widgets.widgets.explanation_box import ExplanationBox
 from margin_widgets.widgets.frontend import Styled
 from margin_widgets.widgets.lifetime import Part
-from margin_widgets.widgets.markup import button
+from margin_widgets.widgets.markup import button, figure
 from margin_widgets.widgets.parsing import parse_number
 from margin_widgets.widgets.selection import Selection
 from margin_widgets.widgets.solve_panel import APART
@@ -29,6 +30,7 @@ COLUMNS = {
     "loss": "Loss realised",
     "cost": "Cost",
 }
+COSTS = ("added", "fee", "loss", "cost")
 SORTS = ("rank", *COLUMNS)
 FEW = 12
 """Rows that are listed until all are asked for."""
@@ -92,11 +94,13 @@ class RepairTable(Part):
         self._controls = Styled(label="Repair")
         self._status = Styled(label="Repair in words", live=True)
         self._table = Styled(label="Actions by distance to liquidation and cost")
-        super().__init__([self._controls, self._status, self._table])
+        self.explanation = ExplanationBox()
+        parts = [self._controls, self._status, self._table, self.explanation]
+        super().__init__(parts)
         self.add_class("mw-panel")
         self.add_class("mw-repair-table")
         self.active = active
-        for one in (self._controls, self._status, self._table):
+        for one in parts:
             one.on_msg(guarded(self._receive, self._tell))
         self.follow(account, self.update, "revision")
         self.follow(self.selection, self.update, "view")
@@ -126,6 +130,7 @@ class RepairTable(Part):
         if not self._ready or not self.active:
             return
         self._look("")
+        self.explanation.hide()
         self.error = ""
         self._typed = None
         self.found = None
@@ -166,6 +171,9 @@ class RepairTable(Part):
         if kind in ("undo", "redo"):
             getattr(self.account, kind)()
             return
+        if kind == "explain" and self.found is not None:
+            place, which = str(message["path"]).split(" ")
+            self._explain(self.found.ranked[int(place)], which, str(message["path"]))
         if kind != "action":
             return
         action, value = message["action"], str(message.get("value") or "")
@@ -183,6 +191,39 @@ class RepairTable(Part):
             self.found[value].apply()
         elif action in ("undo", "redo"):
             getattr(self.account, action)()
+        elif action == "hide-explanation":
+            self.explanation.hide()
+
+    def _explain(self, one: Repair, which: str, asked: str) -> None:
+        """Explain a number of an action: before it, after it, or what it costs."""
+        if which in COSTS:
+            title = f"{one.title} · {COLUMNS[which]}"
+            self.explanation.tell(title, one.cost_lines(which), asked)
+            return
+        if which == "before":
+            account, whose = self.account, "Now"
+        else:
+            account, whose = one.preview(), f"If applied: {one.title}"
+        pool = one.after.pool
+        if which != "first":
+            key = one.own_key(after=which == "after")
+            pool = account.configured.positions[key].pool
+        self.explanation.show(account, self._path(account, pool, which), whose, asked)
+
+    def _path(self, account: Account, pool: str, which: str) -> str:
+        """The figure that says how far a pool is from its liquidation."""
+        if self.symbol is None and which == "first":
+            return "configured.liquidation_shock"
+        held = [one for one in account.configured.positions.values() if one.pool == pool]
+        if self.symbol is None:
+            return f"configured.positions.{held[0].key}.liquidation_shock"
+        moved = [one.key for one in held if one.symbol == self.symbol]
+        # A pool that a symbol moves through its collateral only has no price of its own.
+        return (
+            f"configured.positions.{moved[0]}.distance"
+            if moved
+            else f"configured.pools.{pool}.status"
+        )
 
     def _sort_by(self, column: str) -> None:
         """The far and the cheap come first; once more turns the order round."""
@@ -289,9 +330,13 @@ class RepairTable(Part):
         )
 
     def _row(self, one: Repair, place: int) -> str:
+        number = self._number(one)
         figures = "".join(
-            f'<td class="mw-right">{fmt.amount(amount) if amount else "–"}</td>'
-            for amount in (one.added, one.fee, one.realized_loss, one.cost)
+            '<td class="mw-right">'
+            f"{figure(fmt.amount(amount), f'{number} {name}') if amount else fmt.NO_VALUE}</td>"
+            for name, amount in zip(
+                COSTS, (one.added, one.fee, one.realized_loss, one.cost), strict=True
+            )
         )
         pressed = str(self._looked == one.id).lower()
         title, which = escape(one.title), escape(one.id)
@@ -305,9 +350,14 @@ class RepairTable(Part):
             f' aria-label="Preview: {title}">Preview</button> '
             f'<button class="mw-button" data-action="apply" data-value="{which}"'
             f' data-key="apply-{place}" aria-label="Apply: {title}">Apply</button></td>'
-            f'<td class="mw-right">{escape(_first_text(one))}</td>'
-            f'<td class="mw-right">{escape(_own_text(one))}</td>{figures}</tr>'
+            f'<td class="mw-right">{_first_html(one, number)}</td>'
+            f'<td class="mw-right">{_own_html(one, number)}</td>{figures}</tr>'
         )
+
+    def _number(self, one: Repair) -> int:
+        """Place of an action in the ranking, by which what is asked of it is found again."""
+        assert self.found is not None
+        return next(n for n, other in enumerate(self.found.ranked) if other is one)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         bundle = super()._repr_mimebundle_(**kwargs)
@@ -371,16 +421,32 @@ def _sort_key(one: Repair, column: str) -> Any:
 def _first_text(one: Repair) -> str:
     if one.after.move is None:
         return "none"
-    where = "now" if one.after.move == 0 else fmt.percent(one.after.move, sign=True)
-    return f"{where} {one.after.pool}"
+    return f"{_move_text(one.after.move)} {one.after.pool}"
+
+
+def _first_html(one: Repair, number: int) -> str:
+    """The same, the move as a button that explains it."""
+    if one.after.move is None:
+        return figure("none", f"{number} first") if one.after.of_pool else "none"
+    return f"{figure(_move_text(one.after.move), f'{number} first')} {escape(one.after.pool)}"
 
 
 def _own_text(one: Repair) -> str:
     """How the pool that the action is about fares: before and after."""
     if one.action == "close":
         return "closed"
-    before, after = (
-        "none" if move is None else "now" if move == 0 else fmt.percent(move, sign=True)
-        for move in (one.own_before, one.own_after)
-    )
+    before, after = map(_move_text, (one.own_before, one.own_after))
     return f"{before} → {after}" if before != after else f"{after}"
+
+
+def _own_html(one: Repair, number: int) -> str:
+    """The same, both moves as buttons that explain them."""
+    if one.action == "close":
+        return "closed"
+    before, after = map(_move_text, (one.own_before, one.own_after))
+    shown = figure(after, f"{number} after")
+    return f"{figure(before, f'{number} before')} → {shown}" if before != after else shown
+
+
+def _move_text(move: float | None) -> str:
+    return "none" if move is None else "now" if move == 0 else fmt.percent(move, sign=True)

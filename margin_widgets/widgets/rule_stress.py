@@ -105,6 +105,7 @@ class RuleStress(StaticTwin):
         self.selection = selection or Selection()
         self.base: RuleSet = account.venue
         self.found = Comparison(account, account)
+        self._books = account.books
         # Rules applied here, with the venue's own and the account's haircuts that gave way.
         self._applied: list[tuple[RuleSet, RuleSet, dict[str, Any]]] = []
         self._gone: dict[str, Any] = {}
@@ -232,7 +233,7 @@ class RuleStress(StaticTwin):
         self._show()
 
     def _measure(self, stress: Stress) -> None:
-        own = self.own
+        own, self._books = self.own, self.account.books
         try:
             self.found, self._problem = stress.compare(own), ""
         except REFUSALS as error:
@@ -244,6 +245,11 @@ class RuleStress(StaticTwin):
         said = self._problem or stress_sentence(self.found, self.stress, self.key)
         kind = "mw-error" if self._problem else "mw-caption"
         notes = [*self.stress.notes(self.base, (self.symbol,) if self.symbol else ())]
+        if self.account.venue != self.base and not self.applied:
+            notes.append(
+                "The account is still under the stressed rules applied before; Reset takes it back"
+                " to the venue's own"
+            )
         if self._unsound:
             notes.append(f"Not in force as typed: {', '.join(self._unsound)}")
         told = "".join(f'<p class="mw-note-line">{escape(note)}</p>' for note in notes)
@@ -258,7 +264,7 @@ class RuleStress(StaticTwin):
         if self.applied:
             why = "these rules are in use"
         state = chip("in use", note=True) if self.applied else ""
-        can_reset = bool(unsound) or not self.stress.empty or self.applied
+        can_reset = bool(unsound) or not self.stress.empty or self.account.venue != self.base
         return (
             f'<div class="mw-bar"><h3 class="mw-heading">Stress of the rules of'
             f" {escape(self.base.label)}</h3>{state}"
@@ -483,7 +489,8 @@ class RuleStress(StaticTwin):
         self.update()
 
     def _on_key(self, change: Any) -> None:
-        if self.active:
+        # Where the selection follows an edit, the figures of before the edit are not shown again.
+        if self.active and self._books is self.account.books:
             self._show_tiers()
             self._show()
 
@@ -527,7 +534,8 @@ class RuleStress(StaticTwin):
         elif kind == "explain":
             whose, _, path = str(message["path"]).partition(" ")
             shown = self.found.before if whose == "before" else self.found.now
-            self.explanation.show(shown, path, "own rules" if whose == "before" else "stressed")
+            name = "own rules" if whose == "before" else "stressed"
+            self.explanation.show(shown, path, name, str(message["path"]))
         elif kind == "action":
             self._act(str(message["action"]), message.get("value"))
 

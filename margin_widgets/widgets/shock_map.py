@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from html import escape
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from bqplot import ColorScale, GridHeatMap
-from traitlets import Float, Int, TraitError, validate
+from traitlets import Float, Instance, Int, TraitError, validate
 
 from margin_widgets.account.chart_svg import round_ticks, ticks
+from margin_widgets.account.figures import KeyFigure, figure_of, figure_of_mark
 from margin_widgets.account.formatting import percent, plain
-from margin_widgets.account.shock_map import ShockGrid, edges, hatched, shock_map
+from margin_widgets.account.likely_moves import LikelyMoves
+from margin_widgets.account.shock_map import ShockGrid, border, dotted, edges, hatched, shock_map
 from margin_widgets.widgets.frontier_plot import PairOfMarks
 from margin_widgets.widgets.picture import MARGIN, OWN_KEYS, choice, slider
 from margin_widgets.widgets.plotting import HANDLE, assign, ended, move, side_by_side, tick_style
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
 
 # The same in both themes: what is between white and a colour cannot be a variable.
 AHEAD = {"isolated": "#D55E00", "equal": "#FFFFFF", "cross": "#0072B2"}
-STROKE = "var(--mw-guide-hatch, #1B1F24)"
+STROKE = "#1B1F24"
 PRINTED_AT_MOST = 20
 SIZES = {"13": "13 × 13", "41": "41 × 41"}
 REACHES = {"0.15": "±15 %", "0.3": "±30 %", "0.6": "±60 %"}
@@ -46,6 +49,8 @@ class ShockMap(PairOfMarks):
         Cells along each axis, 5 to 61.
     reach : float
         Largest shock, above 0 and below 1.
+    likely : LikelyMoves, optional
+        Which moves are to be expected; cells far from that are dotted.
     active : bool
         Whether it follows edits.
 
@@ -55,6 +60,10 @@ class ShockMap(PairOfMarks):
         ``color`` is cross minus isolated equity, rows are shocks of the second symbol.
     cross_hatch, isolated_hatch : bqplot.Lines
         Strokes through cells in which something of the mode was liquidated.
+    border : bqplot.Lines
+        Where another mode is ahead, or none any more: the contour at zero.
+    dots : bqplot.Lines
+        In cells that are hardly ever seen.
     cell : (int, int)
         Column and row that the sliders have chosen.
     data : ShockGrid or None
@@ -75,6 +84,7 @@ class ShockMap(PairOfMarks):
 
     points = Int(41, min=5, max=61, help="cells along each axis")
     reach = Float(0.6, help="largest shock")
+    likely = Instance(LikelyMoves, allow_none=True, help="which moves are to be expected")
 
     data: ShockGrid | None
 
@@ -86,13 +96,15 @@ class ShockMap(PairOfMarks):
         second: str = "",
         points: int = 41,
         reach: float = 0.6,
+        likely: LikelyMoves | None = None,
         active: bool = True,
     ) -> None:
         self.cell: tuple[int, int] | None = None
+        self.set_trait("likely", likely)
         self.set_trait("points", points)
         self.set_trait("reach", reach)
         super().__init__(account, selection, second=second, active=active)
-        self.observe(self._on_grid, ["points", "reach"])
+        self.observe(self._on_grid, ["points", "reach", "likely"])
 
     @validate("reach")
     def _check_reach(self, proposal: Any) -> float:
@@ -121,13 +133,21 @@ class ShockMap(PairOfMarks):
         hatch: dict[str, Any] = {"stroke_width": 0.8, "opacities": [0.55]}
         self.cross_hatch = self._lines([STROKE], **hatch)
         self.isolated_hatch = self._lines([STROKE], **hatch)
-        self.present = self._lines([STROKE], stroke_width=1.0)
+        self.dots = self._lines([STROKE], stroke_width=2.0, opacities=[0.8])
+        self.border = self._lines([STROKE], stroke_width=2.0)
+        self.present = self._lines([STROKE], stroke_width=0.8, opacities=[0.4])
         self.cursor = self._lines([HANDLE], stroke_width=2.5, visible=False)
-        marks = [self.cells, self.cross_hatch, self.isolated_hatch, self.present, self.cursor]
-        return marks, []
+        hatches = [self.cross_hatch, self.isolated_hatch, self.dots]
+        return [self.cells, *hatches, self.border, self.present, self.cursor], []
 
     def _compute(self) -> ShockGrid:
-        return shock_map(self.account, *self._pair(), reach=self.reach, points=self.points)
+        return shock_map(
+            self.account,
+            *self._pair(),
+            reach=self.reach,
+            points=self.points,
+            likely=self.likely,
+        )
 
     # -- drawing ------------------------------------------------------------------------------
 
@@ -141,11 +161,17 @@ class ShockMap(PairOfMarks):
         assign(self.y_axis, label=f"shock of {data.second}")
         assign(self._color, min=-data.largest, max=data.largest)
         self._put_cells(data, columns, rows)
-        for line, closed, sign in (
-            (self.cross_hatch, data.cross_closed, 1),
-            (self.isolated_hatch, data.isolated_closed, -1),
+        corners = self._printed(data)
+        nowhere = np.empty(0), np.empty(0)
+        for line, (x, y) in (
+            (self.cross_hatch, hatched(data.x, data.y, data.cross_closed, 1, corners=corners)),
+            (
+                self.isolated_hatch,
+                hatched(data.x, data.y, data.isolated_closed, -1, corners=corners),
+            ),
+            (self.dots, nowhere if data.far is None else dotted(data.x, data.y, data.far)),
+            (self.border, border(data.x, data.y, data.difference)),
         ):
-            x, y = hatched(data.x, data.y, closed, sign, corners=self._printed(data))
             assign(line, visible=bool(len(x)))
             if len(x):
                 x, y = ended(x, y)
@@ -182,6 +208,15 @@ class ShockMap(PairOfMarks):
                 x=np.array([x[0], x[1], x[1], x[0], x[0]]),
                 y=np.array([y[0], y[0], y[1], y[1], y[0]]),
             )
+
+    def _figures(self, data: ShockGrid) -> Iterator[tuple[str, KeyFigure]]:
+        """Where the shocks begin: both marks, the equity, and what each mode has at stake."""
+        isolated, cross = self.account.isolated, self.account.cross
+        for symbol in (data.first, data.second):
+            yield symbol, figure_of_mark(data.books, symbol)
+        yield "equity", figure_of(cross, "equity")
+        yield "isolated at stake", figure_of(isolated, "worst_loss")
+        yield "cross at stake", figure_of(cross, "worst_loss")
 
     # -- controls -----------------------------------------------------------------------------
 
@@ -279,5 +314,6 @@ def _legend(data: ShockGrid) -> str:
         f'<i class="mw-ramp" style="background:linear-gradient(to right,{ramp})"></i>'
         f"<span>cross ahead {escape(most)} {escape(data.currency)}</span>"
         '<i class="mw-stroke mw-rising"></i><span>cross liquidated</span>'
-        '<i class="mw-stroke mw-falling"></i><span>isolated liquidated</span></div>'
+        '<i class="mw-stroke mw-falling"></i><span>isolated liquidated</span>'
+        "<span>heavy line: the leader changes</span></div>"
     )

@@ -20,12 +20,13 @@ from margin_widgets.account.solve import (
     Survive,
     find,
 )
-from margin_widgets.account.solve.change import money
+from margin_widgets.account.solve.change import COLLATERAL, money
 from margin_widgets.account.solve.goals import percent
 from margin_widgets.widgets.editing import REFUSALS, guarded, reason
+from margin_widgets.widgets.explanation_box import ExplanationBox
 from margin_widgets.widgets.frontend import Styled
 from margin_widgets.widgets.lifetime import Part
-from margin_widgets.widgets.markup import MODE_TITLES, button
+from margin_widgets.widgets.markup import MODE_TITLES, button, figure
 from margin_widgets.widgets.parsing import parse_number
 from margin_widgets.widgets.selection import Selection
 
@@ -119,11 +120,13 @@ class SolvePanel(Part):
         self._controls = Styled(label="What is to be reached")
         self._status = Styled(label="Answer in words", live=True)
         self._cards = Styled(label="What each margin mode needs")
-        super().__init__([self._controls, self._status, self._cards])
+        self.explanation = ExplanationBox()
+        parts = [self._controls, self._status, self._cards, self.explanation]
+        super().__init__(parts)
         self.add_class("mw-panel")
         self.add_class("mw-solve-panel")
         self.active = active
-        for one in (self._controls, self._status, self._cards):
+        for one in parts:
             one.on_msg(guarded(self._receive, self._tell))
         self.follow(account, self._on_account, "revision")
         self.follow(self.selection, self._on_selection, "key")
@@ -138,6 +141,7 @@ class SolvePanel(Part):
         if not self._ready or not self.active:
             return
         self._look("")
+        self.explanation.hide()
         self._fit()
         self.error = ""
         self.answer = None
@@ -194,6 +198,7 @@ class SolvePanel(Part):
             self.update()
 
     def _on_account(self, change: Any) -> None:
+        self._typed.clear()  # the reason goes with the edit, so what was refused goes too
         self.update()
 
     def _on_selection(self, change: Any = None) -> None:
@@ -218,6 +223,9 @@ class SolvePanel(Part):
         if kind in ("undo", "redo"):
             getattr(self.account, kind)()
             return
+        if kind == "explain":
+            self._explain(str(message["path"]))
+            return
         if kind != "action":
             return
         action, value = message["action"], message.get("value")
@@ -232,6 +240,34 @@ class SolvePanel(Part):
             getattr(self.answer, str(value)).apply()
         elif action in ("undo", "redo"):
             getattr(self.account, action)()
+        elif action == "hide-explanation":
+            self.explanation.hide()
+
+    def _explain(self, asked: str) -> None:
+        """Explain what is behind a number: where the account stands now, or where it would."""
+        mode, when, _, path = asked.split(" ", 3)
+        if self.answer is None:
+            return
+        solution: Solution = getattr(self.answer, mode)
+        if when == "now" or not solution.changes:
+            self.explanation.show(self.account, path, "Now", asked)
+        else:
+            whose = f"If the {mode} solution were applied"
+            self.explanation.show(solution.preview(), path, whose, asked)
+
+    def _behind(self, solution: Solution, asked: str, text: str, key: str = "") -> str:
+        """A number of a solution; it explains the figure that the goal is about, now or then.
+
+        A goal of liquidation at a price, or after a move of one mark, is about a position.
+        """
+        name = {"ratio": "margin_ratio", "survive": "liquidation_shock"}.get(self.goal)
+        moved = self.symbol if self.goal == "survive" else ""
+        if name is None or moved:
+            name = "liquidation_price"
+            held = [one.key for one in self.account.positions if one.symbol == moved]
+            key = key or (held[0] if held else self.position)
+        place = f"positions.{key}." if key else ""
+        return figure(text, f"{solution.mode} {asked} {solution.mode}.{place}{name}")
 
     def _type(self, text: str) -> None:
         """Take a typed number; a refused one stays where it was typed."""
@@ -335,7 +371,7 @@ class SolvePanel(Part):
         mode = solution.mode
         if solution.found:
             body = (
-                f'<dl class="mw-kv">{_headline(solution)}</dl>{_changes_html(solution)}'
+                f'<dl class="mw-kv">{self._headline(solution)}</dl>{self._changes_html(solution)}'
                 f'<p class="mw-caption" style="margin-top:6px">{escape(solution.text)}</p>'
                 f"{self._buttons(solution)}"
             )
@@ -364,6 +400,45 @@ class SolvePanel(Part):
             f'<button class="mw-button" data-action="apply" data-value="{mode}"'
             f' data-key="apply-{mode}"{off} aria-label="Apply {title}">Apply</button>{note}</div>'
             f"{code if solution.changes else ''}"
+        )
+
+    def _headline(self, solution: Solution) -> str:
+        """The number the card is about: the total, or what each position may have."""
+        if solution.total is not None:
+            title = "Wallet needed" if solution.mode == "cross" else "Margin needed"
+            shown = self._behind(solution, "then total", fmt.amount(solution.total))
+            facts = [(title, f"{shown} {escape(solution.account.currency)}")]
+        else:
+            keys = self.account.books.places
+            facts = []
+            for place, need in enumerate(solution.needs[:4]):
+                key = need.name if need.name in keys else ""
+                shown = self._behind(solution, f"then need{place}", _needed(solution, need), key)
+                facts.append((escape(need.name), shown))
+        return "".join(f"<div><dt>{name}</dt><dd>{text}</dd></div>" for name, text in facts)
+
+    def _changes_html(self, solution: Solution) -> str:
+        if not solution.changes:
+            return ""
+        rows = []
+        for place, one in enumerate(solution.changes[:_MOST_ROWS]):
+            key = one.name if one.field != COLLATERAL else ""
+            before, after = one.shown(one.before), one.shown(one.after)
+            now = self._behind(solution, f"now {place}", before, key)
+            then = self._behind(solution, f"then {place}", after, key)
+            unit = "" if one.unit == "×" else one.unit
+            rows.append(
+                f"<tr><th>{escape(one.label)}</th>"
+                f'<td class="mw-right">{now}</td>'
+                f'<td class="mw-right">{"kept" if before == after else then}</td>'
+                f"<td>{escape(unit)}</td></tr>"
+            )
+        more = len(solution.changes) - _MOST_ROWS
+        note = f'<p class="mw-caption">and {more} more</p>' if more > 0 else ""
+        return (
+            f'<table class="mw-data"><thead><tr><th>Change</th><th class="mw-right">now</th>'
+            f'<th class="mw-right">needed</th><th><span class="mw-sr">unit</span></th></tr></thead>'
+            f"<tbody>{''.join(rows)}</tbody></table>{note}"
         )
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
@@ -420,38 +495,3 @@ def _needed(solution: Solution, need: Need) -> str:
     if solution.quantity == "size":
         return f"{fmt.plain(float(f'{need.needed:.4g}'))} {need.unit}"
     return f"{money(need.needed, need.unit)} {need.unit}"
-
-
-def _headline(solution: Solution) -> str:
-    """The number the card is about: the total, or what each position may have."""
-    if solution.total is not None:
-        title = "Wallet needed" if solution.mode == "cross" else "Margin needed"
-        currency = solution.account.currency
-        facts = [(title, f"{fmt.amount(solution.total)} {escape(currency)}")]
-    else:
-        facts = []
-        for need in solution.needs[:4]:
-            facts.append((escape(need.name), escape(_needed(solution, need))))
-    return "".join(f"<div><dt>{name}</dt><dd>{text}</dd></div>" for name, text in facts)
-
-
-def _changes_html(solution: Solution) -> str:
-    if not solution.changes:
-        return ""
-    rows = []
-    for one in solution.changes[:_MOST_ROWS]:
-        before, after = one.shown(one.before), one.shown(one.after)
-        unit = "" if one.unit == "×" else one.unit
-        rows.append(
-            f"<tr><th>{escape(one.label)}</th>"
-            f'<td class="mw-right">{escape(before)}</td>'
-            f'<td class="mw-right">{escape("kept" if before == after else after)}</td>'
-            f"<td>{escape(unit)}</td></tr>"
-        )
-    more = len(solution.changes) - _MOST_ROWS
-    note = f'<p class="mw-caption">and {more} more</p>' if more > 0 else ""
-    return (
-        f'<table class="mw-data"><thead><tr><th>Change</th><th class="mw-right">now</th>'
-        f'<th class="mw-right">needed</th><th><span class="mw-sr">unit</span></th></tr></thead>'
-        f"<tbody>{''.join(rows)}</tbody></table>{note}"
-    )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from bqplot import Axis, LinearScale
 
 from margin_widgets.account.chart_svg import round_ticks, ticks
+from margin_widgets.account.figures import KeyFigure, figure_of, figure_of_mark
 from margin_widgets.account.formatting import plain
 from margin_widgets.account.tier_curve import (
     LOWER_PANEL,
@@ -19,8 +21,7 @@ from margin_widgets.account.tier_curve import (
     rate_text,
     tier_curve,
 )
-from margin_widgets.widgets.parsing import parse_number
-from margin_widgets.widgets.picture import MARGIN, Picture, field, log_side_by_side, position_choice
+from margin_widgets.widgets.picture import MARGIN, log_side_by_side
 from margin_widgets.widgets.plotting import (
     FRAMES,
     STEM,
@@ -33,6 +34,7 @@ from margin_widgets.widgets.plotting import (
     tick_style,
 )
 from margin_widgets.widgets.selection import Selection
+from margin_widgets.widgets.setting_picture import SettingPicture
 
 if TYPE_CHECKING:
     from margin_widgets.account import Account
@@ -41,7 +43,7 @@ TIER = "var(--mw-guide-tier, #1B1F24)"
 AVERAGE = "var(--mw-guide-floor, #80868B)"
 
 
-class TierPlot(Picture):
+class TierPlot(SettingPicture):
     """Maintenance rate (steps) and maintenance margin (below) against the size of a position.
 
     Drag the round handle to set the position's quantity. While dragging the plot previews, on
@@ -77,7 +79,8 @@ class TierPlot(Picture):
     title = "Maintenance tiers"
     kind = "tier"
     empty = "Add a position to see what tiers its size meets."
-    log_x = True
+    setting = "quantity"
+    field_width = 14
     margin: ClassVar = {**MARGIN, "left": 74}
 
     data: TierCurve | None
@@ -98,12 +101,10 @@ class TierPlot(Picture):
         self.margin_line = self._lines([TIER], stroke_width=2.2)
         point: dict[str, Any] = {"marker": "circle", "default_size": 45, "stroke_width": 0.0}
         self.rate_point = self._points(colors=[STEM], scales=upper, **point)
-        self.trial = self._points(colors=[STEM], visible=False, **{**point, "default_size": 70})
-        self.handle = self._handle(restrict_x=True)
         self.y_axis.label_location = "start"
         self.y_axis.label_offset = "60px"
         below = [self.guides, self.stem, self.average_line, self.rate_line, self.margin_line]
-        return below, [self.rate_point, self.trial, self.handle]
+        return below, [self.rate_point, *self._trial_and_handle()]
 
     def _axes(self) -> list[Axis]:
         self.rate_axis = Axis(
@@ -191,20 +192,20 @@ class TierPlot(Picture):
             placed += placer.placed
         return placed
 
-    # -- controls -----------------------------------------------------------------------------
+    def _figures(self, data: TierCurve) -> Iterator[tuple[str, KeyFigure]]:
+        report = self.account.isolated
+        yield "maintenance margin", figure_of(report, "maintenance_margin", data.key)
+        yield "notional", figure_of(report, "notional", data.key)
+        yield "isolated initial margin", figure_of(report, "initial_margin", data.key)
+        yield "mark", figure_of_mark(data.books, data.symbol)
 
-    def _controls_html(self, data: TierCurve | None) -> str:
-        chosen = position_choice(self.account, self.key)
-        if data is None:
-            return chosen
-        value = plain(data.now.quantity)
-        return f'<div class="mw-row">{chosen}{field("Quantity", "quantity", value, width=14)}</div>'
+    # -- setting the quantity -----------------------------------------------------------------
 
-    def _act(self, action: str, value: str) -> None:
-        if action == "quantity":
-            self.account.positions[self.key].quantity = parse_number("quantity", value)
+    def _present(self, data: TierCurve) -> float:
+        return data.now.quantity
 
-    # -- dragging -----------------------------------------------------------------------------
+    def _set(self, value: float) -> None:
+        self.account.positions[self.key].quantity = value
 
     def _held(self, point: Any) -> tuple[float, str]:
         """The dragged quantity: three digits, within the picture."""
@@ -217,23 +218,12 @@ class TierPlot(Picture):
         held = "" if low <= wanted <= high else "held at the edge of the picture"
         return quantity, f"{held}: quantity {plain(quantity, 8)}" if held else ""
 
-    def _show_preview(self, quantity: float) -> None:
-        data = self.data
-        if self._closed or data is None or not self._dragging:
-            return
-        there = data.at(abs(quantity) * data.per_contract)
-        assign(self.trial, x=np.array([there.amount]), y=np.array([there.maintenance]))
-        assign(self.trial, visible=True)
+    def _try(self, data: TierCurve, value: float) -> tuple[float, float, str]:
+        there = data.at(abs(value) * data.per_contract)
         self._draw_now(there, float(self._y.max))
-        self.caption = (
-            f"{data.key}: a quantity of {plain(quantity, 8)} is in tier {there.tier} (maintenance"
+        words = (
+            f"{data.key}: a quantity of {plain(value, 8)} is in tier {there.tier} (maintenance"
             f" rate {rate_text(there.rate)}) and must hold {money(there.maintenance)}"
-            f" {data.settle} of maintenance margin. Release to apply."
+            f" {data.settle} of maintenance margin."
         )
-
-    def _end_preview(self) -> None:
-        assign(self.trial, visible=False)
-
-    def _release(self, quantity: float) -> None:
-        if self.data is not None and quantity != self.data.now.quantity:
-            self.account.positions[self.key].quantity = quantity
+        return there.amount, there.maintenance, words

@@ -30,6 +30,7 @@ from margin_widgets.widgets.static_twin import StaticTwin
 
 if TYPE_CHECKING:
     from margin_widgets.account import Account
+    from margin_widgets.account.books import Books
 
 _BLANK = "generic"
 """The rule set that comes without any tiers, to be filled: it holds no account as it is."""
@@ -97,6 +98,7 @@ class VenueTable(StaticTwin):
         self._choices = _choices(venues)
         self.rows = VenueRows(account, ())
         self._groups: tuple[tuple[VenueRow, ...], ...] = ()
+        self._books: Books | None = None
         self._controls = Styled(label="Which rule sets are compared")
         self._message = Styled(live=True)
         self._sentence = Styled(label="What the venues make of the account", live=True)
@@ -138,7 +140,7 @@ class VenueTable(StaticTwin):
         others = [self._choices[name] for name in self.chosen]
         wanted = [own, *(rules for rules in others if rules != own)]
         self.rows = venue_rows(self.account, wanted, tiers=self.tiers)
-        self._groups = self.rows.by_rules
+        self._groups, self._books = self.rows.by_rules, self.account.books
         self._show()
 
     def _show(self) -> None:
@@ -152,7 +154,8 @@ class VenueTable(StaticTwin):
         self.update()
 
     def _on_key(self, change: Any) -> None:
-        if self.active:
+        # Where the selection follows an edit, the rows of before the edit are not shown again.
+        if self.active and self._books is self.account.books:
             self._show()
 
     @property
@@ -341,7 +344,8 @@ class VenueTable(StaticTwin):
         mode = path.partition(".")[0]
         for row in self.rows.rows:
             if row.there and row.mode == mode and self._place(row.rules) == place:
-                self.explanation.show(row.there, path, self.rows.called(row.rules))
+                called = self.rows.called(row.rules)
+                self.explanation.show(row.there, path, called, f"{place} {path}")
 
     def _act(self, action: str, value: Any) -> None:
         name, _, which = action.partition(":")

@@ -141,3 +141,81 @@ def test_a_plot_in_a_tab_not_selected_is_right_once_it_is(lab: Lab) -> None:
     assert box is not None
     assert box["width"] == pytest.approx(frame["width"], abs=4)
     nb.assert_clean_console()
+
+
+def test_escape_brush_and_ghosts(desk: Desk) -> None:
+    """One page for what the mouse and Escape do, so that it is opened once."""
+    plot = desk.root.locator(".mw-equity-plot")
+    choose(desk, "BTCUSDT")
+    desk.until(lambda: PRICES in ticks(plot), "the axis of prices")
+
+    def line(mode: str) -> str | None:
+        return plot.locator(f'path.line[style*="--mw-{mode},"]').last.get_attribute("d")
+
+    # Escape during a drag: nothing is committed, the marker and the curves are back.
+    before = marker(desk, "isolated").bounding_box(), line("isolated")
+    drag(desk, marker(desk, "isolated"), -40, release=False)
+    desk.until(lambda: line("isolated") != before[1], "the preview")
+    desk.page.keyboard.press("Escape")
+    desk.until(
+        lambda: (marker(desk, "isolated").bounding_box(), line("isolated")) == before, "the return"
+    )
+    desk.page.mouse.up()
+    handle = plot.locator("path.element").filter(visible=True).last
+    drag(desk, handle, -50, release=False)
+    desk.until(lambda: "Escape to leave it" in plot.inner_text(), "what a release would do")
+    desk.page.keyboard.press("Escape")
+    desk.page.mouse.up()
+    desk.until(lambda: "Escape to leave it" not in plot.inner_text(), "the sentence")
+    assert desk.python("[account.revision, len(heard)]") == [1, 0]
+
+    # A click on a curve selects its mode.
+    frame = plot.locator(".plotarea_background").bounding_box()
+    assert frame is not None
+    x, width, bottom = frame["x"], frame["width"], frame["y"] + frame["height"]
+    desk.page.mouse.click(x + 0.05 * width, bottom - frame["height"] * 5_000 / 20_000)
+    desk.until(lambda: desk.python("dashboard.selection.mode") == "isolated", "the mode")
+    assert desk.root.locator(".mw-card.mw-chosen.mw-isolated").count() == 1
+
+    # A brush reads a range; Escape leaves it.
+    plot.get_by_role("radio", name="Brush").click()
+    plot.locator(".brushintsel").wait_for(state="attached")
+    desk.page.mouse.move(x + 0.1 * width, bottom - 100)
+    desk.page.mouse.down()
+    desk.page.mouse.move(x + 0.3 * width, bottom - 90, steps=4)
+    desk.page.mouse.move(x + 0.5 * width, bottom - 90, steps=4)
+    desk.page.mouse.up()
+    table = plot.locator("table.mw-data")
+    desk.until(lambda: "402.01 → 0.00" in table.inner_text(), "the table of the range")
+    ends = "[dashboard.equity.reading.curve.low, dashboard.equity.reading.curve.high]"
+    desk.until(lambda: desk.python(ends) == pytest.approx([75_000, 95_000], abs=300), "both ends")
+    desk.page.keyboard.press("Escape")
+    desk.until(lambda: not table.count() and not plot.locator(".brushintsel").count(), "the end")
+
+    # Zoom shows the brushed range, Reset the whole.
+    plot.get_by_role("radio", name="Zoom").click()
+    plot.locator(".brushintsel").wait_for(state="attached")
+    desk.page.mouse.move(x + 0.4 * width, bottom - 100)
+    desk.page.mouse.down()
+    desk.page.mouse.move(x + 0.6 * width, bottom - 90, steps=4)
+    desk.page.mouse.up()
+    desk.until(lambda: any("92,000" in axis for axis in ticks(plot)), "a finer axis")
+    assert desk.python("dashboard.equity._x.min") == pytest.approx(90_000, abs=300)
+    selection = plot.locator(".brushintsel .selection")
+    desk.until(lambda: not selection.filter(visible=True).count(), "a brush that is empty again")
+    plot.get_by_role("button", name="Reset").click()
+    desk.until(lambda: PRICES in ticks(plot), "the whole axis")
+    plot.get_by_role("radio", name="Move").click()
+
+    # What panels pin and preview is drawn as thin lines beside the curves.
+    desk.nb.run("drawer = dashboard.panel('compare'); drawer.pin()")
+    desk.type(0, "quantity", "0.4")
+    ghosts = plot.locator('path.line[style*="--mw-ghost-"]')
+    desk.until(lambda: ghosts.filter(visible=True).count() == 2, "both lines of the ghost")
+    assert "pinned LIQ" in " ".join(plot.locator("text.label").all_text_contents())
+    # It takes no pointer from what can be dragged.
+    drag(desk, marker(desk, "isolated"), -30)
+    desk.until(lambda: desk.python("account.revision") == 3, "the edit")
+    desk.nb.run("drawer.unpin()")
+    desk.until(lambda: not ghosts.filter(visible=True).count(), "no ghost")
+    desk.nb.assert_clean_console()

@@ -1,0 +1,225 @@
+"""What collateral is worth, what of it counts, what is required of it, and what stays idle."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from margin_widgets.account import formatting as fmt
+from margin_widgets.account.books import keep_books
+from margin_widgets.account.chart_svg import static_page, static_table
+from margin_widgets.account.checks import number
+from margin_widgets.account.report import MarginReport, PoolReport
+from margin_widgets.engine.valuation import count_as_margin
+
+if TYPE_CHECKING:
+    from margin_widgets.account.account import Account
+    from margin_widgets.account.state import AccountState
+
+
+@dataclass(frozen=True)
+class AssetUse:
+    """One currency of the collateral, in the account's currency unless it says otherwise.
+
+    Attributes
+    ----------
+    asset : str
+        Its name, or "total".
+    amount : float or None
+        Of the asset itself; None for the total.
+    face : float
+        Market value; negative is a loan.
+    counted : float
+        Margin value: what is left of it after the haircut.
+    idle : float
+        What of the market value backs no position.
+    """
+
+    asset: str
+    amount: float | None
+    face: float
+    counted: float
+    idle: float
+
+    @property
+    def haircut(self) -> float:
+        """What of the market value does not count."""
+        return self.face - self.counted
+
+
+@dataclass(frozen=True, eq=False)
+class CollateralUse:
+    """The collateral of an account under one margin mode, and what it has to carry.
+
+    Attributes
+    ----------
+    report : MarginReport
+    assets : tuple of AssetUse
+        In the order of the account.
+    total : AssetUse
+        Their sum.
+    """
+
+    report: MarginReport
+    assets: tuple[AssetUse, ...]
+    total: AssetUse
+
+    @property
+    def initial_share(self) -> float | None:
+        """Initial margin over margin balance; None without a positive balance."""
+        return _over(self.report.initial_margin, self.report.margin_balance)
+
+    @property
+    def maintenance_share(self) -> float | None:
+        """Maintenance margin over margin balance of the account; None without a balance."""
+        return _over(self.report.maintenance_margin, self.report.margin_balance)
+
+    @cached_property
+    def pockets(self) -> tuple[PoolReport, ...]:
+        """Pools with positions, the one nearest to liquidation first."""
+        return tuple(sorted(self.report.pools, key=lambda one: -_nearness(one)))
+
+    @cached_property
+    def text(self) -> str:
+        """The bars in a sentence or two."""
+        report, currency = self.report, self.report.currency
+        face = f"collateral of {fmt.amount(self.total.face)} {currency}"
+        parts = [f"{report.mode.capitalize()}: {face}"]
+        of_it = []
+        if self.total.haircut > 0.005:
+            of_it.append(f"haircuts take {fmt.amount(self.total.haircut)}")
+        if self.total.idle > 0.005:
+            of_it.append(f"{fmt.amount(self.total.idle)} backs no position")
+        if of_it:
+            parts.append(f", of which {' and '.join(of_it)}")
+        if not report.books.keys:
+            return f"{''.join(parts)}; no positions."
+        if self.initial_share is None:
+            return f"{''.join(parts)}; no margin balance is left."
+        parts.append(
+            f"; of the margin balance of {fmt.amount(report.margin_balance)}, initial margin takes"
+            f" {fmt.percent(self.initial_share, 1)} and maintenance"
+            f" {fmt.percent(self.maintenance_share, 1)}."
+        )
+        first = self.pockets[0] if self.pockets else None
+        if first is not None and len(self.pockets) > 1:
+            ratio = (
+                "no balance" if first.margin_ratio is None else fmt.percent(first.margin_ratio, 1)
+            )
+            parts.append(f" Nearest to liquidation: {first.name} at {ratio}.")
+        return "".join(parts)
+
+    def table(self) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+        """Head and rows of the collateral, as text."""
+        head = ("currency", "amount", "face value", "haircut", "margin value", "idle")
+        rows: list[tuple[str, ...]] = [
+            (
+                one.asset,
+                "" if one.amount is None else fmt.plain(one.amount, 8),
+                *(fmt.amount(x) for x in (one.face, one.haircut, one.counted, one.idle)),
+            )
+            for one in (*self.assets, self.total)
+        ]
+        return head, rows
+
+    def pools_table(self) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+        """Head and rows of the pools and of the account, as text."""
+        head = ("pool", "margin balance", "initial margin", "of it", "maintenance margin", "of it")
+        report = self.report
+        sums = (report.margin_balance, report.initial_margin, report.maintenance_margin)
+        rows = [
+            _pool_row(one.name, one.margin_balance, one.initial_margin, one.maintenance_margin)
+            for one in self.pockets
+        ]
+        return head, [*rows, _pool_row("account", *sums)]
+
+    def _repr_html_(self) -> str:
+        tables = "".join(static_table(*table) for table in (self.table(), self.pools_table()))
+        return static_page(f"Collateral, {self.report.mode}", self.text, "", tables)
+
+
+def collateral_use(report: MarginReport) -> CollateralUse:
+    """Read from a report what each currency is worth and counts for.
+
+    Examples
+    --------
+    >>> from margin_widgets import presets
+    >>> use = collateral_use(presets.ref2().isolated)
+    >>> use.total.face, use.total.idle, use.initial_share
+    (10000.0, 3000.0, 0.7)
+    """
+    books = report.books
+    book, partition = books.book, report.ledger.partition
+    prices = report.ledger.marked.asset_prices
+    face = book.wallet * prices
+    counted = count_as_margin(book, book.wallet) * prices
+    idle = partition.idle * prices
+    used = {one for one, amount in enumerate(book.wallet) if amount} | {
+        books.assets.index(asset) for asset in books.state.collateral
+    }
+    assets = tuple(
+        AssetUse(
+            books.assets[one],
+            float(book.wallet[one]),
+            float(face[one]),
+            float(counted[one]),
+            float(idle[one]),
+        )
+        for one in sorted(used)
+    )
+    total = AssetUse("total", None, float(face.sum()), float(counted.sum()), float(idle.sum()))
+    return CollateralUse(report, assets, total)
+
+
+def with_added(account: Account, asset: str, amount: float) -> dict[str, MarginReport]:
+    """Reports of both modes as they would be with more of an asset in the wallet.
+
+    Parameters
+    ----------
+    account : Account
+        Stays as it is.
+    asset : str
+    amount : float
+        Of the asset; negative takes out.
+
+    Raises
+    ------
+    TraitError
+        If nothing says what the asset is worth.
+    """
+    books = keep_books(_added(account.state, asset, amount))
+    return {mode: MarginReport(mode, books) for mode in ("isolated", "cross")}
+
+
+def add_collateral(account: Account, asset: str, amount: float) -> None:
+    """Put more of an asset into the wallet, as one edit; negative takes out.
+
+    Raises
+    ------
+    TraitError
+        If nothing says what the asset is worth.
+    """
+    account.collateral[asset] = _added(account.state, asset, amount).collateral[asset]
+
+
+def _added(state: AccountState, asset: str, amount: float) -> AccountState:
+    held = state.collateral.get(asset, 0.0) + number("added collateral", amount)
+    # A sum as a person would write it, not one with the rounding of doubles at its end.
+    return replace(state, collateral={**state.collateral, asset: float(f"{held:.12g}")})
+
+
+def _nearness(pool: PoolReport) -> float:
+    return float("inf") if pool.margin_ratio is None else pool.margin_ratio
+
+
+def _over(part: float, whole: float) -> float | None:
+    return part / whole if whole > 0 else None
+
+
+def _pool_row(name: str, balance: float, initial: float, maintenance: float) -> tuple[str, ...]:
+    cells = [fmt.amount(balance)]
+    for amount in (initial, maintenance):
+        share = _over(amount, balance)
+        cells += [fmt.amount(amount), "no balance" if share is None else fmt.percent(share, 1)]
+    return (name, *cells)
