@@ -9,12 +9,13 @@ ARGS ?=
 EXAMPLES ?= 100000
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test check hosts site bench wheel reference pictures format clean frontend chromium
+.PHONY: help lab test check hosts long site bench wheel reference pictures format clean frontend chromium
 
 help:
 	@echo "make lab        install and open JupyterLab on the quick start"
 	@echo "make test       install what the tests need and run every check and test"
 	@echo "make check      linters, types and the import contract only"
+	@echo "make long       the tests that make test leaves out: JupyterLite, edges of the extension"
 	@echo "make hosts      Notebook 7, Voila and JupyterLite only, with the times measured there"
 	@echo "make site       a JupyterLite site in build/site; ARGS=\"--pyodide FOLDER\" for no network"
 	@echo "make bench      measure latency, recompute, batch and import times"
@@ -63,8 +64,11 @@ test: $(VENV)/.dev chromium
 	@status=0; \
 	$(MAKE) --no-print-directory check || status=1; \
 	echo "== pytest"; \
-	$(PY) -m pytest -n auto --dist loadfile $(ARGS) || status=1; \
+	$(PY) -m pytest -n auto --dist loadfile -m "not long" $(ARGS) || status=1; \
 	exit $$status
+
+long: $(VENV)/.dev chromium
+	@$(PY) -m pytest -m long -rP $(ARGS)
 
 check: $(VENV)/.dev
 	@sh scripts/check.sh $(VENV)/bin

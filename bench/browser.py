@@ -63,8 +63,10 @@ ARM = """
             observer.disconnect();
             resolve([lastCurve - start, last - start]);
         };
+        const changed = r => r.type !== 'attributes'
+            || r.oldValue !== r.target.getAttribute(r.attributeName);
         const observer = new MutationObserver(records => {
-            if (start === undefined) return;
+            if (start === undefined || !records.some(changed)) return;
             last = performance.now();
             const redrawn = records.some(r => r.attributeName === 'd' && r.target.matches(curve)
                 && r.oldValue !== r.target.getAttribute('d'));

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def sections() -> dict[str, Callable[[], Iterable[Row]]]:
     """Return what can be measured, by name."""
-    from bench import batch, browser, engine, imports, shock_map
+    from bench import batch, browser, engine, imports, lab_document, shock_map
 
     return {
         "imports": imports.rows,
@@ -22,6 +22,7 @@ def sections() -> dict[str, Callable[[], Iterable[Row]]]:
         "batch": batch.rows,
         "shock_map": shock_map.rows,
         "browser": lambda: browser.rows(str(ROOT)),
+        "lab": lab_document.rows,
     }
 
 

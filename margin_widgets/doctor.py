@@ -40,6 +40,8 @@ EXTENSIONS = {
     "bqscales": "bqscales",
 }
 """Browser modules that the server must have, and the package that brings each."""
+OWN = "margin-widgets"
+"""The extension of this package; dashboards in notebooks do without it, documents do not."""
 _TIMEOUT = 60.0
 _PYTHON_NAMES = re.compile(r"python(\d+(\.\d+)?)?(\.exe)?")
 
@@ -166,6 +168,7 @@ def judge(
         )
     for server in servers:
         problems += _wrong_in_server(server)
+        notes += _without_documents(server)
     python = [one for one in kernels if one.language == "python"]
     ready = [one for one in python if one.version]
     if servers and not ready:
@@ -224,6 +227,32 @@ def _wrong_in_server(server: Data) -> Iterator[str]:
                 f"The extension {name} {extension['version']} does not fit JupyterLab"
                 f" {lab['version']} in {python}: it needs {'; '.join(extension['clashes'])}."
             )
+
+
+def _without_documents(server: Data) -> Iterator[str]:
+    """Why accounts are no documents of their own in a JupyterLab."""
+    lab, python = server["lab"], server["executable"]
+    extension = lab["extensions"].get(OWN)
+    if extension is None:
+        yield (
+            f"JupyterLab in {python} does not see the extension {OWN}: *.margin.json opens as text"
+            f" there. Run `{python} -m pip install {OWN}` and reload the page."
+        )
+    elif extension["disabled"]:
+        yield (
+            f"The extension {OWN} is disabled in JupyterLab of {python}: *.margin.json opens as"
+            f" text. Run `{python} -m jupyter labextension enable {OWN}` and reload the page."
+        )
+    elif extension["clashes"]:
+        yield (
+            f"The extension {OWN} {extension['version']} does not fit JupyterLab {lab['version']}"
+            f" in {python}: it needs {'; '.join(extension['clashes'])}."
+        )
+    elif extension["version"] != __version__:
+        yield (
+            f"The extension {OWN} is {extension['version']} in {python}, this Python has"
+            f" margin_widgets {__version__}: install the same on both sides."
+        )
 
 
 def _out_of_step(kernel: Kernel, servers: Sequence[Data]) -> Iterator[str]:
@@ -419,7 +448,7 @@ def _lines(one: Examination) -> Iterator[str]:
 
 
 def _extension_rows(extensions: Data) -> Iterator[tuple[str, str]]:
-    for name in EXTENSIONS:
+    for name in (*EXTENSIONS, OWN):
         extension = extensions.get(name)
         if extension is None:
             yield name, "missing"
@@ -427,7 +456,7 @@ def _extension_rows(extensions: Data) -> Iterator[tuple[str, str]]:
             bad = "disabled" if extension["disabled"] else ""
             bad = bad or ("does not fit" if extension["clashes"] else "ok")
             yield name, f"{extension['version']:<10} {bad}"
-    others = [name for name in extensions if name not in EXTENSIONS]
+    others = [name for name in extensions if name not in {*EXTENSIONS, OWN}]
     if others:
         yield "others", ", ".join(sorted(others))
 

@@ -104,3 +104,11 @@ def test_words_table_frame_and_picture_say_the_same(window: pd.Series[float]) ->
 def test_bad_input_is_named(asset: str, prices: list[Any], words: str) -> None:
     with pytest.raises((KeyError, TraitError), match=words):
         depeg_replay(pegged(), asset, pd.Series(prices, dtype=object))
+
+
+def test_every_bad_row_is_named() -> None:
+    window = pd.Series([1.0, float("nan"), "x", 0.9, -1], dtype=object)
+    with pytest.raises(TraitError) as refused:
+        depeg_replay(pegged(), "USDC", window)
+    lines = str(refused.value).splitlines()
+    assert [line.split(":")[0] for line in lines] == [f"prices, row {n}" for n in (2, 3, 5)]

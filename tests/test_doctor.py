@@ -15,7 +15,16 @@ import pytest
 
 import margin_widgets as mw
 from margin_widgets import doctor, doctor_probe
-from margin_widgets.doctor import EXTENSIONS, LAB, NEEDED, Examination, Kernel, judge, within
+from margin_widgets.doctor import (
+    EXTENSIONS,
+    LAB,
+    NEEDED,
+    OWN,
+    Examination,
+    Kernel,
+    judge,
+    within,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -234,7 +243,9 @@ def patient() -> tuple[dict[str, Any], list[dict[str, Any]], list[Kernel]]:
             "extensions": {
                 name: {"version": version, "folder": "", "disabled": False, "clashes": []}
                 for name, version in zip(
-                    EXTENSIONS, ("5.0.15", "0.11.0", "0.6.3", "0.3.7"), strict=True
+                    (*EXTENSIONS, OWN),
+                    ("5.0.15", "0.11.0", "0.6.3", "0.3.7", mw.__version__),
+                    strict=True,
                 )
             },
         },
@@ -286,6 +297,24 @@ def test_one_thing_wrong_is_told_once(path: str, content: Any, words: str) -> No
     problems, notes = judge(*spoilt(path, content))
     assert len(problems) == 1 and words in problems[0]
     assert notes == []
+
+
+@pytest.mark.parametrize(
+    ("change", "content", "words"),
+    [
+        ("", None, "does not see the extension margin-widgets: *.margin.json opens as text"),
+        ("/disabled", True, "labextension enable margin-widgets"),
+        ("/clashes", ["a ^4 (JupyterLab has 5)"], "it needs a ^4"),
+        ("/version", "0.0.1", "is 0.0.1 in /env/bin/python, this Python has margin_widgets"),
+    ],
+)
+def test_without_its_own_extension_only_documents_suffer(
+    change: str, content: Any, words: str
+) -> None:
+    problems, notes = judge(*spoilt(f"lab/extensions/{OWN}{change}", content))
+    assert problems == []
+    (note,) = notes
+    assert words in note
 
 
 def elsewhere(version: str | None) -> Kernel:

@@ -448,3 +448,91 @@ def test_what_is_likely_is_drawn(account: mw.Account) -> None:
     plot.likely = None
     assert not plot.ellipse.visible
     plot.close()
+
+
+# ---------------------------------------------------------------- a path from a table, and labels
+
+
+def test_columns_of_a_path_go_by_their_names(account: mw.Account, plot: FrontierPlot) -> None:
+    import pandas as pd
+
+    table = pd.DataFrame({"ETHUSDT": [3_000.0], "BTCUSDT": [90_000.0]})
+    given = FrontierPlot(account, path=table)
+    assert given.path == [(90_000.0, 3_000.0)]
+    given.close()
+    plot.path = table
+    assert plot.path == [(90_000.0, 3_000.0)]
+    assert frontier(account, path=table).path == ((90_000.0, 3_000.0),)
+    for columns, words in (
+        (["BTCUSD", "ETHUSDT"], r"column 'BTCUSD' is neither .*did you mean 'BTCUSDT'"),
+        (["BTCUSDT", "SOLUSDT"], "column 'SOLUSDT' is neither .*no column 'ETHUSDT'"),
+        (["BTCUSDT", "BTCUSDT"], "'BTCUSDT' is there twice"),
+    ):
+        with pytest.raises(TraitError, match=words):
+            plot.path = pd.DataFrame([[3_000.0, 90_000.0]], columns=columns)
+    with pytest.raises(TraitError, match="path: None is not a list"):
+        plot.path = None
+    assert plot.path == [(90_000.0, 3_000.0)]
+    plot.path = table.iloc[::-1].to_numpy()[:, ::-1]
+    assert plot.path == [(90_000.0, 3_000.0)]
+
+
+def test_a_path_goes_when_either_symbol_becomes_another() -> None:
+    account = mw.presets.multi_asset()
+    plot = FrontierPlot(account)
+    plot.path = [(90_000, 3_500)]
+    account.marks["SOLUSDT"] *= 1.01
+    assert plot.path == [(90_000.0, 3_500.0)]
+    del account.positions["ETHUSDT"]
+    assert (plot.data.first, plot.data.second, plot.path) == ("BTCUSDT", "SOLUSDT", [])
+    assert not plot.path_line.visible
+    assert "Path of" not in plot.caption
+    plot.path = [(90_000, 150)]
+    plot.selection.key = "XRPUSDT"
+    assert plot.data.first == "XRPUSDT"
+    assert plot.path == []
+    plot.close()
+
+
+@pytest.mark.parametrize("make", PRESETS)
+def test_no_two_regions_have_the_same_label(make: Any) -> None:
+    plot = FrontierPlot(make())
+    regions = plot.data.regions
+    for name in ("words", "short", "brief"):
+        assert len({getattr(one, name) for one in regions}) == len(regions), name
+    wide = [words for _, words in plot.data.labels(lambda *_: True)]
+    narrow = [words for _, words in plot.data.labels(lambda words, _: len(words) < 20)]
+    assert set(wide) == {one.short for one in regions if one.share >= 0.01}
+    some = [{getattr(one, name) for one in regions} for name in ("short", "brief")]
+    assert any(set(narrow) <= names for names in some)
+    shown = {text for text in [*plot._labels_right.text, *plot._labels_left.text] if text}
+    assert shown <= some[0] | some[1]
+    plot.close()
+
+
+def test_labels_say_who(account: mw.Account) -> None:
+    plane = frontier(account)
+    assert {one.short: one.brief for one in plane.regions} == {
+        "nothing liquidated": "nothing liquidated",
+        "isolated BTC only": "isolated BTC",
+        "isolated ETH only": "isolated ETH",
+        "isolated both only": "isolated both",
+        "cross + isolated BTC": "cross + BTC",
+        "cross + isolated ETH": "cross + ETH",
+        "cross + isolated both": "cross + both",
+    }
+    assert "all stands" not in plane.svg()
+    assert "nothing liquidated" in plane.svg()
+
+
+def test_a_narrow_picture_says_who_too(plot: FrontierPlot) -> None:
+    marks = (plot._labels_right, plot._labels_left)
+    told = [one for mark in marks for one in zip(mark.text, mark.colors, strict=True)]
+    narrow = {str(text) for text, color in told if "-narrow-" in color}
+    assert narrow == {
+        "nothing liquidated",
+        "isolated BTC",
+        "isolated ETH",
+        "cross + ETH",
+        "cross + both",
+    }

@@ -221,3 +221,28 @@ class TestWidget:
         gc.collect()
         assert len(_instances) == widgets
         assert not any(account._trait_notifiers.get("revision", {}).values())
+
+
+def test_the_last_days_of_the_search_count() -> None:
+    def drift(margin: float) -> Any:
+        account = mw.Account(
+            mw.venues.generic(tiers={"X": 0.01}),
+            {"USDT": margin},
+            [mw.Position("X", 1, 100)],
+            {"X": 100},
+        )
+        return funding_drift(account, "X", 0.0001)
+
+    # (balance - maintenance) / (three payments of 0.01 % of 100)
+    assert drift(1_000).cross.crossing == pytest.approx((1_000 - 1) / 0.03, rel=1e-9)
+    assert drift(1_095.9).cross.crossing == pytest.approx(36_496.67, abs=0.01)
+    late = drift(1_200)  # day 39,967
+    assert late.cross.crossing is None
+    assert "The cross pool pays 0.03 USDT a day" in late.text
+    assert "funding alone does not liquidate it within 100 years." in late.text
+
+
+def test_who_only_receives_is_told_without_a_limit(account: mw.Account) -> None:
+    text = funding_drift(account, "BTCUSDT", -0.0001).text
+    assert "funding alone does not liquidate it." in text
+    assert "years" not in text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import warnings
 from typing import Any
 
@@ -67,6 +68,7 @@ def test_bad_rows_are_left_out_only_on_demand_and_with_a_warning() -> None:
     [
         (["2026-11-22", "x", "2026-11-24", ""], "row 2: time 'x' is not a time"),
         ([1, 2, 3, 4], "row 1: time 1 is a number"),
+        (["2026-11-22T08:00Z", "20261122T0900Z", "2026-11-22 10:00+00", "22.11.2026"], "row 4: "),
         (pd.date_range("2026-11-22", periods=4), "row 1: time 2026-11-22 00:00:00 has no zone"),
         (
             [HOURS[0], HOURS[0], HOURS[1], HOURS[2]],
@@ -80,6 +82,33 @@ def test_times_that_are_none_are_refused(index: Any, words: str) -> None:
     with pytest.raises(TraitError) as caught:
         mw.io.price_history(prices().set_axis(index))
     assert words in str(caught.value)
+
+
+def test_times_that_have_to_be_guessed_at_are_listed() -> None:
+    index = [
+        "2026-04-02",
+        "03/04/2026 10:00",
+        "13/04/2026 10:00",
+        "2026-04-14 10:00",
+        "08:00Z",
+        "today",
+        "now",
+        "2026",
+        "Apr 15, 2026",
+        np.int64(1_700_000_000),
+        np.datetime64("2026-04-16T10:00"),
+        dt.datetime(2026, 4, 17, 10, tzinfo=dt.UTC),
+        pd.Timestamp("2026-04-18T10:00Z"),
+        "2026-04-31T10:00Z",
+    ]
+    table = pd.DataFrame({"BTCUSDT": 100_000.0}, index=pd.Index(index, dtype=object))
+    with pytest.raises(TraitError) as caught:
+        mw.io.price_history(table, timezone="UTC")
+    rows = [line.split(":")[0] for line in str(caught.value).splitlines()]
+    assert rows == [f"row {n}" for n in (2, 3, 5, 6, 7, 8, 9, 10, 14)]
+    with pytest.warns(UserWarning, match="9 of 14 rows are left out"):
+        history = mw.io.price_history(table, timezone="UTC", skip_bad_rows=True)
+    assert [when.day for when in history.index] == [2, 14, 16, 17, 18]
 
 
 def test_a_zone_may_be_said_and_a_column_may_hold_the_times() -> None:

@@ -13,7 +13,8 @@ from ipywidgets.widgets.widget import _instances as registry
 from traitlets import TraitError
 
 import margin_widgets as mw
-from margin_widgets.account.curve_words import describe
+from margin_widgets.account.curve_words import describe, event_name
+from margin_widgets.account.curve_words import place as place_words
 from margin_widgets.account.formatting import amount
 from margin_widgets.account.lead import lead_regions
 from margin_widgets.widgets.editing import guarded
@@ -829,6 +830,16 @@ def test_every_jump_has_a_bracket_at_both_ends(plot: EquityPlot) -> None:
     assert heights == pytest.approx(sorted(ends * 2))
 
 
+def test_jumps_too_small_to_be_seen_have_no_brackets() -> None:
+    account = mw.presets.ref2()
+    account.collateral["USDT"] = 10_000_000
+    plot = EquityPlot(account)
+    guides = dict(zip(GUIDES, zip(plot.guides.x, plot.guides.y, strict=True), strict=True))
+    assert np.isfinite(guides["jump"][1][:-1]).sum() == 2 * len(plot.curve.isolated.events)
+    assert not np.isfinite(guides["bracket"][1][:-1]).any()
+    plot.close()
+
+
 def test_assumptions_are_chips_beside_the_picture() -> None:
     plot = EquityPlot(mw.presets.multi_asset())
     for words in ("haircut BTC 5.0", "funding off", "fill at trigger", "liquidation fee 1.25"):
@@ -994,3 +1005,26 @@ def test_labels_neither_overlap_nor_leave_the_frame(width: str) -> None:
         for i, (a, b, m) in enumerate(boxes):
             for c, d, o in boxes[i + 1 :]:
                 assert b <= c or d <= a or abs(m - o) >= LabelPlacer.LINE - 1e-9
+
+
+@pytest.mark.parametrize("preset", [mw.presets.ref2, mw.presets.multi_asset])
+def test_a_liq_label_among_others_stands_at_its_marker(preset: Callable[[], mw.Account]) -> None:
+    """No line leads from a label to its marker: rows away it would be read as another's."""
+    plot = EquityPlot(preset())
+    curve = plot.curve
+    assert curve is not None
+    found = [one.event for one in plot._markers if one.mode == "isolated"]
+    own = {f"LIQ {event_name(curve, e)} {place_words(curve, e.x)}": e.equity_before for e in found}
+    row = LabelPlacer.LINE / LabelPlacer.HEIGHT * float(plot._y.max - plot._y.min)
+    away = {
+        str(text): abs(float(y) - own[str(text)]) / row
+        for mark in (plot._labels_right, plot._labels_left)
+        for text, y in zip(mark.text, mark.y, strict=True)
+        if str(text) in own
+    }
+    first = min(plot._markers, key=lambda one: (one.mode == "cross", abs(one.event.x)))
+    assert f"LIQ {event_name(curve, first.event)} {place_words(curve, first.event.x)}" in away
+    assert len(away) >= 2
+    assert len(own) > 2 or set(away) == set(own)  # both of two have a name
+    assert max(away.values()) <= (2.01 if len(own) > 2 else 4.01)
+    plot.close()

@@ -412,7 +412,7 @@ def test_an_account_without_positions_is_told_in_words() -> None:
     assert plot.caption == "Add a position to see both modes."
     assert plot.figure not in plot.children
     assert "Add a position" in plot._repr_mimebundle_()["text/html"]
-    with pytest.raises(ValueError, match="no positions"):
+    with pytest.raises(ValueError, match="nothing is drawn: Add a position"):
         plot.to_svg()
     plot.close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 import sys
 from typing import Any
 
@@ -118,6 +119,19 @@ def test_pooling_saves_what_hedges_save() -> None:
 
 
 # -- reasons instead of numbers --------------------------------------------------------------------
+
+
+def test_margins_in_coin_are_summed_in_the_currency_of_the_account() -> None:
+    rules = mw.Account("binance-coinm").venue.replace(tiers={"BTCUSD_PERP": [(0, 0.005)]})
+    account = mw.Account(
+        rules,
+        {"BTC": 2},
+        [mw.Position("BTCUSD_PERP", 5_000, 98_000), mw.Position("BTCUSD_PERP", -200, 97_000)],
+        {"BTCUSD_PERP": 100_000},
+    )
+    found = mw.solve.survive(account, -0.3, "margin", "isolated")
+    assert found.total == pytest.approx(1e5 * sum(need.needed for need in found.needs))
+    assert "(BTCUSD_PERP:short) = 208,371.62 USD." in found.text
 
 
 def test_reasons(ref2: mw.Account) -> None:
@@ -329,6 +343,42 @@ class TestPanel:
         assert 'data-key="apply-cross" aria-disabled="true"' in panel._cards.html
         send(panel._controls, type="action", action="undo", value=None)
         assert ref2.collateral["USDT"] == 10_000
+        panel.close()
+
+    def test_the_headline_is_what_the_sentence_says(self) -> None:
+        panel = SolvePanel(mw.presets.multi_asset())
+        cross = panel._cards.html.split("<section")[2]
+        headline = re.search(r"<dl.*?</dl>", cross)
+        assert headline
+        told = re.sub("<[^>]*>", " ", headline[0]).split()
+        assert told == ["Wallet", "needed", "21,082.22", "USDT"]
+        assert "needs a wallet of 21,082.22 USDT" in panel.answer.cross.text
+        isolated = re.search(r"<dl.*?</dl>", panel._cards.html.split("<section")[1])
+        assert isolated
+        assert "65,815.29" in isolated[0]  # in all
+        panel.close()
+
+    def test_what_meets_the_goal_is_no_headline(self) -> None:
+        account = mw.Account(
+            "deribit",
+            {"BTC": 2, "ETH": 20},
+            [
+                mw.Position("BTC-PERPETUAL", 50_000, 98_000),
+                mw.Position("ETH-PERPETUAL", 20_000, 4_000),
+            ],
+            {"BTC-PERPETUAL": 100_000, "ETH-PERPETUAL": 4_000},
+        )
+        panel = SolvePanel(account)
+        cross = panel._cards.html.split("<section")[2]
+        assert re.findall(r"<dt>(.*?)</dt>", cross) == ["Wallet needed", "Wallet needed"]
+        assert re.findall(r">([\d.]+)</button> (\w+)</dd>", cross) == [
+            ("2.11479592", "BTC"),
+            ("2.2144898", "ETH"),
+        ]
+        panel.quantity = "size"
+        cross = panel._cards.html.split("<section")[2]
+        assert "ETH-PERPETUAL meets it and stays" in cross
+        assert re.findall(r"<dt>(.*?)</dt>", cross) == ["BTC-PERPETUAL"]
         panel.close()
 
     def test_errors_stand_beside_what_was_typed(self, ref2: mw.Account) -> None:

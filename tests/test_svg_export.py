@@ -18,7 +18,8 @@ from margin_widgets.account.labels import Placer, text_width
 from margin_widgets.account.lead import lead_regions
 from margin_widgets.account.palette import DARK, INLINE, LIGHT
 from margin_widgets.account.png import png
-from margin_widgets.account.svg import SMALLEST, _thinned, curve_svg, equity_svg
+from margin_widgets.account.svg import _thinned, curve_svg, equity_svg
+from margin_widgets.account.svg_file import SMALLEST
 
 SVG = "{http://www.w3.org/2000/svg}"
 PRESETS = {

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from ipywidgets.widgets.widget import _instances
+from traitlets import TraitError
 
 import margin_widgets as mw
 from margin_widgets.account.collateral_use import collateral_use, with_added
@@ -265,3 +266,72 @@ def test_hidden_bars_wait_and_closing_frees_everything(account: mw.Account) -> N
         UtilizationBars(account).close()
     assert len(_instances) == before
     assert len(account._trait_notifiers["revision"]["change"]) == observers
+
+
+# ---------------------------------------------------------------- isolated pockets
+
+
+def test_what_is_at_work_is_the_pockets_margins() -> None:
+    account = mw.presets.multi_asset()
+    use = collateral_use(account.isolated)
+    margins = sum(one.margin for one in account.isolated.positions.values())
+    assert use.total.at_work == pytest.approx(margins)
+    assert use.total.at_work == pytest.approx(28_358.92, abs=0.005)
+    bars = UtilizationBars(account)
+    assert shares(bars.view.html.split("<section")[1], "total: face value")[""] == 53.98
+    bars.close()
+    assert sum(one.at_work for one in use.assets) == pytest.approx(use.total.at_work)
+    cross = collateral_use(account.cross).total
+    assert cross.at_work == cross.counted
+
+
+def test_what_is_lent_has_a_row() -> None:
+    account = mw.presets.bitcoin_on_bitcoin()
+    bars = UtilizationBars(account)
+    use = bars.uses["isolated"]
+    head, rows = use.table()
+    idle = head.index("idle")
+    cells = {row[0]: row[idle] for row in rows}
+    assert cells == {"USDT": "−5,000.00 (lent)", "BTC": "20,000.00", "total": "15,000.00"}
+    assert [one.lent for one in use.assets] == [5_000, 0]
+    assert sum(one.idle for one in use.assets) == use.total.idle == 15_000
+    assert "15,000.00 backs no position (20,000.00 less 5,000.00 lent in USDT)" in use.text
+    assert "lent <b>5,000.00</b>" in bars.view.html
+    assert [one.asset for one in bars.uses["cross"].assets] == ["BTC"]
+    for path in re.findall(r'data-explain="([^"]+)"', bars.view.html):
+        assert account.explain(unescape(path)).lines
+    bars.close()
+
+
+def test_what_requires_nothing_is_not_near_liquidation() -> None:
+    call, put, perp = "BTC-25DEC26-110000-C", "BTC-25DEC26-90000-P", "BTC-PERPETUAL"
+    account = mw.Account(
+        "deribit",
+        {"BTC": 2},
+        [
+            mw.Position(call, -3, 0.05),
+            mw.Position(put, 1, 0.04),
+            mw.Position(perp, 50_000, 98_000),
+        ],
+        {call: 0.05, put: 0.045, perp: 100_000},
+        as_of="2026-09-01",
+    )
+    bars = UtilizationBars(account)
+    use = bars.uses["isolated"]
+    assert [one.name for one in use.pockets] == [call, perp, put]
+    assert f"Nearest to liquidation: {call} at 83.3{SPACE}%" in bars.caption
+    assert shares(bars.view.html, f"{put}: maintenance nothing required") == {"mw-im": 0, "": 0}
+    assert use.pools_table()[1][2][3] == "nothing required"
+    bars.close()
+
+
+def test_a_currency_that_is_not_there_is_refused(mixed: mw.Account) -> None:
+    before = len(_instances)
+    with pytest.raises(TraitError, match="'BTX' is no collateral of this account; did you mean"):
+        UtilizationBars(mixed, asset="BTX")
+    assert len(_instances) == before
+    bars = UtilizationBars(mixed)
+    with pytest.raises(TraitError, match=r"'SOL' is no collateral.*there is USDT, BTC, ETH"):
+        bars.asset = "SOL"
+    assert bars.asset == "USDT"
+    bars.close()

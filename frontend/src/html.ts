@@ -252,6 +252,14 @@ function render({ model, el }: RenderContext): () => void {
 
   // A node replaced between press and release would swallow the click, so wait for it.
   let pressed = false;
+  // A slider that is dragged, and where it was; Escape takes it back there, and the rest of the
+  // drag is for nothing.
+  let held: { range: HTMLInputElement; value: string; escaped: boolean } | null = null;
+  const escaped = (target: EventTarget | null): boolean => {
+    if (!held?.escaped || held.range !== target) return false;
+    held.range.value = held.value;
+    return true;
+  };
   let shown: string | null = null;
   const names = text("names");
   const id = freshId("mw-name");
@@ -273,6 +281,7 @@ function render({ model, el }: RenderContext): () => void {
     if (!pressed) return;
     setTimeout(() => {
       pressed = false;
+      held = null;
       update();
     });
   };
@@ -283,7 +292,24 @@ function render({ model, el }: RenderContext): () => void {
   for (const name of ["label", "live", "role"]) {
     disposer.observe(model, `change:${name}`, describe);
   }
-  disposer.listen(root, "pointerdown", () => (pressed = true));
+  disposer.listen(root, "pointerdown", (event) => {
+    pressed = true;
+    const range = event.target as HTMLInputElement;
+    held = range.type === "range" ? { range, value: range.value, escaped: false } : null;
+  });
+  disposer.listen(root, "input", (event) => void escaped(event.target));
+  disposer.listen(
+    window,
+    "keydown",
+    (event) => {
+      if (event.key !== "Escape" || !held) return;
+      event.preventDefault();
+      event.stopPropagation();
+      held.escaped = true;
+      escaped(held.range);
+    },
+    true,
+  );
   disposer.listen(window, "pointerup", released, true);
   disposer.listen(window, "pointercancel", released, true);
 
@@ -304,7 +330,7 @@ function render({ model, el }: RenderContext): () => void {
   const sent = new WeakMap<HTMLElement, string>();
   disposer.listen(root, "change", (event) => {
     const target = event.target as HTMLElement;
-    if (!target.matches(CONTROL)) return;
+    if (!target.matches(CONTROL) || escaped(target)) return;
     const control = target as HTMLInputElement | HTMLSelectElement;
     if (sent.get(control) === control.value) return;
     sent.delete(control);

@@ -64,6 +64,10 @@ class MarkRow {
   private error: MarkError | null = null;
   private positions = POSITIONS;
   private dragging = false;
+  /** Where the slider was when it was grabbed; null once it is let go. */
+  private begun: string | null = null;
+  /** Is the rest of a drag ignored, as Escape has taken it back? */
+  private escaped = false;
   private byKey = false;
   private lastPreview = 0;
   private previewTimer = 0;
@@ -112,16 +116,25 @@ class MarkRow {
     range.addEventListener("pointerdown", () => {
       this.dragging = true;
       this.byKey = false;
+      this.begun = range.value;
+      this.escaped = false;
+      // Wherever the focus is: not every browser gives it to a slider that is grabbed.
+      window.addEventListener("keydown", this.onEscape, true);
     });
     range.addEventListener("keydown", () => (this.byKey = true));
     range.addEventListener("input", () => {
+      if (this.escaped) {
+        this.restore();
+        return;
+      }
       this.release();
       this.showValue(this.sliderValue());
       this.preview();
       if (this.byKey) this.commitSoon();
     });
     range.addEventListener("change", () => {
-      if (this.byKey) this.commitSoon();
+      if (this.escaped) this.restore();
+      else if (this.byKey) this.commitSoon();
       else this.commit();
       this.dragging = false;
     });
@@ -129,7 +142,8 @@ class MarkRow {
       // The change event of a drag comes after these; give it time to arrive first.
       range.addEventListener(type, () =>
         setTimeout(() => {
-          this.dragging = false;
+          this.dragging = this.escaped = false;
+          this.letGo();
           this.show();
         }),
       );
@@ -160,6 +174,31 @@ class MarkRow {
         number.select();
       }
     });
+  }
+
+  private readonly onEscape = (event: KeyboardEvent): void => {
+    if (event.key !== "Escape" || this.begun === null || this.escaped) return;
+    event.preventDefault();
+    event.stopPropagation();
+    clearTimeout(this.previewTimer);
+    clearTimeout(this.commitTimer);
+    this.previewTimer = this.commitTimer = 0;
+    this.escaped = true;
+    this.restore();
+    this.model.send({ type: "cancel", symbol: this.data.symbol });
+  };
+
+  /** Show what was there before a drag, though the pointer still holds the slider. */
+  private restore(): void {
+    if (this.begun !== null) this.range.value = this.begun;
+    this.number.value = this.shownText = this.data.text;
+    this.range.setAttribute("aria-valuetext", this.data.text);
+    this.paint();
+  }
+
+  private letGo(): void {
+    this.begun = null;
+    window.removeEventListener("keydown", this.onEscape, true);
   }
 
   /** Undo typing as long as there is some (the browser's own undo does not arrive here). */
@@ -317,6 +356,7 @@ class MarkRow {
 
   remove(): void {
     for (const timer of [this.previewTimer, this.commitTimer, this.holdTimer]) clearTimeout(timer);
+    this.letGo();
     this.element.remove();
   }
 }

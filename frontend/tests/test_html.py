@@ -196,3 +196,76 @@ def test_chosen_tab_is_scrolled_into_view(page: Any) -> None:
     assert page.evaluate(left) > 100
     part.set(html=f'<div class="mw-tabs" role="tablist">{tabs.replace("true", "false")}</div>')
     assert page.evaluate(left) == 0
+
+
+FIGURES = (
+    '<p><button class="mw-num" data-explain="cross.equity">10,000.00</button>'
+    ' <button class="mw-num" data-explain="cross.available">3,000.00</button></p>'
+)
+TOLD = (
+    '<h3>equity</h3><button data-action="hide-explanation" data-key="hide-explanation"'
+    ' data-value="cross.equity">Close</button>'
+)
+
+
+def test_escape_closes_an_explanation_and_leads_back_to_its_figure(page: Any) -> None:
+    page.evaluate("document.querySelector('#host').classList.add('margin-widgets')")
+    figures = mount(page, FIGURES)
+    box = Part(page, "html", {"html": TOLD, "label": "Explanation", "live": True}, "box")
+    hide = {"type": "action", "action": "hide-explanation", "value": "cross.equity"}
+    page.get_by_role("button", name="10,000.00").press("Escape")
+    assert box.sent() == [hide]
+    page.get_by_role("button", name="Close").press("Escape")
+    assert page.evaluate("document.activeElement.dataset.explain") == "cross.equity"
+    page.get_by_role("button", name="Close").click()
+    assert page.evaluate("document.activeElement.dataset.explain") == "cross.equity"
+    assert box.sent() == [hide] * 2
+    box.set(html="")
+    page.get_by_role("button", name="10,000.00").press("Escape")
+    assert box.sent() == [] == figures.sent()
+
+
+def test_what_takes_the_place_of_the_focused_part_takes_the_focus(page: Any) -> None:
+    page.evaluate("document.querySelector('#host').classList.add('margin-widgets')")
+    back = '<button data-action="hide-explanation" data-value="2" data-refocus>Back</button>'
+    mount(page, SEG.format(a="true", b="false"))
+    page.locator("#before").focus()
+    told = Part(page, "html", {"html": back, "label": ""}, "told")
+    page.evaluate("new Promise(requestAnimationFrame)")
+    assert page.evaluate("document.activeElement.id") == "before"
+    told.set(html="")
+    page.evaluate("document.activeElement.blur()")
+    told.set(html=back)
+    page.wait_for_function("document.activeElement.textContent === 'Back'")
+    page.keyboard.press("Escape")
+    assert page.evaluate("document.activeElement.textContent") == "Two"
+
+
+def test_escape_takes_the_drag_of_a_slider_back(page: Any) -> None:
+    part = mount(
+        page,
+        '<input type="range" data-action="mark" data-key="mark" aria-label="Mark" min="0"'
+        ' max="100" step="1" value="50" style="width:200px">',
+    )
+    slider = page.get_by_label("Mark")
+    box = slider.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 40, y)
+    assert int(slider.input_value()) > 60
+    page.keyboard.press("Escape")
+    assert slider.input_value() == "50"
+    page.mouse.move(x - 40, y)
+    assert slider.input_value() == "50"
+    page.mouse.up()
+    assert slider.input_value() == "50"
+    assert part.sent() == []
+    # The next drag counts.
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 40, y)
+    page.mouse.up()
+    (sent,) = part.sent()
+    assert sent == {"type": "action", "action": "mark", "value": slider.input_value()}
+    assert int(sent["value"]) > 60

@@ -74,6 +74,40 @@ def test_drag_previews_then_commits(page: Any) -> None:
     assert slider(page).input_value() == "100"
 
 
+def test_escape_takes_a_drag_back(page: Any) -> None:
+    part = mount(page)
+    box = slider(page).bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 60, y)
+    page.mouse.move(x + 70, y)
+    assert number(page).input_value() != "100,000.0"
+    page.keyboard.press("Escape")
+    assert part.sent()[-1] == {"type": "cancel", "symbol": "BTCUSDT"}
+    shown = [slider(page).input_value(), number(page).input_value()]
+    assert shown == ["500", "100,000.0"]
+    # The hand goes on: nothing of that counts, nor does letting go.
+    page.mouse.move(x - 80, y)
+    page.mouse.move(x - 90, y)
+    assert [slider(page).input_value(), number(page).input_value()] == shown
+    page.mouse.up()
+    page.wait_for_timeout(250)  # longer than a preview or a commit may wait
+    assert part.sent() == []
+    assert [slider(page).input_value(), number(page).input_value()] == shown
+    assert slider(page).get_attribute("aria-valuetext") == "100,000.0"
+    # What Python says meanwhile is shown, and the next drag counts.
+    part.set(rows=data(value=110_000, text="110,000.0"))
+    assert slider(page).input_value() == "600"
+    page.mouse.move(box["x"] + 0.6 * box["width"], y)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.7 * box["width"], y)
+    page.mouse.up()
+    last = part.sent()[-1]
+    assert last["type"] == "commit"
+    assert last["value"] > 110_000
+
+
 def test_held_value_is_let_go(page: Any) -> None:
     part = mount(page)
     slider(page).fill("300")

@@ -33,7 +33,10 @@ class AssetUse:
     counted : float
         Margin value: what is left of it after the haircut.
     idle : float
-        What of the market value backs no position.
+        What of the market value backs no position; negative where positions have more of it than
+        there is, so that it counts as lent.
+    at_work : float
+        Margin value of what backs positions, lent amounts included.
     """
 
     asset: str
@@ -41,6 +44,12 @@ class AssetUse:
     face: float
     counted: float
     idle: float
+    at_work: float
+
+    @property
+    def lent(self) -> float:
+        """What isolated margins take of it beyond what there is."""
+        return max(0.0, min(self.face, 0.0) - self.idle) if self.amount is not None else 0.0
 
     @property
     def haircut(self) -> float:
@@ -90,7 +99,14 @@ class CollateralUse:
         if self.total.haircut > 0.005:
             of_it.append(f"haircuts take {fmt.amount(self.total.haircut)}")
         if self.total.idle > 0.005:
-            of_it.append(f"{fmt.amount(self.total.idle)} backs no position")
+            lent = [
+                f"{fmt.amount(one.lent)} lent in {one.asset}"
+                for one in self.assets
+                if one.lent > 0.005
+            ]
+            made = sum(one.idle for one in self.assets if one.idle > 0)
+            less = f" ({fmt.amount(made)} less {', '.join(lent)})" if lent else ""
+            of_it.append(f"{fmt.amount(self.total.idle)} backs no position{less}")
         if of_it:
             parts.append(f", of which {' and '.join(of_it)}")
         if not report.books.keys:
@@ -103,7 +119,7 @@ class CollateralUse:
             f" {fmt.percent(self.maintenance_share, 1)}."
         )
         first = self.pockets[0] if self.pockets else None
-        if first is not None and len(self.pockets) > 1:
+        if first is not None and len(self.pockets) > 1 and _nearness(first) >= 0:
             ratio = (
                 "no balance" if first.margin_ratio is None else fmt.percent(first.margin_ratio, 1)
             )
@@ -117,7 +133,8 @@ class CollateralUse:
             (
                 one.asset,
                 "" if one.amount is None else fmt.plain(one.amount, 8),
-                *(fmt.amount(x) for x in (one.face, one.haircut, one.counted, one.idle)),
+                *(fmt.amount(x) for x in (one.face, one.haircut, one.counted)),
+                f"{fmt.amount(one.idle)} (lent)" if one.lent > 0.005 else fmt.amount(one.idle),
             )
             for one in (*self.assets, self.total)
         ]
@@ -155,7 +172,8 @@ def collateral_use(report: MarginReport) -> CollateralUse:
     face = book.wallet * prices
     counted = count_as_margin(book, book.wallet) * prices
     idle = partition.idle * prices
-    used = {one for one, amount in enumerate(book.wallet) if amount} | {
+    at_work = count_as_margin(book, partition.wallet).sum(axis=0) * prices
+    used = {one for one, held in enumerate(zip(book.wallet, idle, strict=True)) if any(held)} | {
         books.assets.index(asset) for asset in books.state.collateral
     }
     assets = tuple(
@@ -165,10 +183,12 @@ def collateral_use(report: MarginReport) -> CollateralUse:
             float(face[one]),
             float(counted[one]),
             float(idle[one]),
+            float(at_work[one]),
         )
         for one in sorted(used)
     )
-    total = AssetUse("total", None, float(face.sum()), float(counted.sum()), float(idle.sum()))
+    sums = (float(part.sum()) for part in (face, counted, idle, at_work))
+    total = AssetUse("total", None, *sums)
     return CollateralUse(report, assets, total)
 
 
@@ -210,7 +230,10 @@ def _added(state: AccountState, asset: str, amount: float) -> AccountState:
 
 
 def _nearness(pool: PoolReport) -> float:
-    return float("inf") if pool.margin_ratio is None else pool.margin_ratio
+    """Maintenance over margin balance; below 0 where nothing is required, whatever the balance."""
+    if pool.margin_ratio is not None:
+        return pool.margin_ratio
+    return float("inf") if pool.maintenance_margin > 0 or pool.margin_balance < 0 else -1.0
 
 
 def _over(part: float, whole: float) -> float | None:
@@ -221,5 +244,6 @@ def _pool_row(name: str, balance: float, initial: float, maintenance: float) -> 
     cells = [fmt.amount(balance)]
     for amount in (initial, maintenance):
         share = _over(amount, balance)
-        cells += [fmt.amount(amount), "no balance" if share is None else fmt.percent(share, 1)]
+        none = "no balance" if amount > 0 or balance < 0 else "nothing required"
+        cells += [fmt.amount(amount), none if share is None else fmt.percent(share, 1)]
     return (name, *cells)

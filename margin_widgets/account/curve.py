@@ -20,7 +20,8 @@ from margin_widgets.engine.sweep import SweepSeries
 if TYPE_CHECKING:
     import pandas as pd
 
-    from margin_widgets.account.svg import Picture, Theme
+    from margin_widgets.account.svg import Picture
+    from margin_widgets.account.svg_file import Theme
 
 
 @dataclass(frozen=True)

@@ -208,7 +208,7 @@ def depeg_replay(account: Account, asset: str, prices: pd.Series[float]) -> Depe
     KeyError
         If the account does not hold the asset.
     TraitError
-        For the account's own currency, for fewer than two rows, or naming a bad row.
+        For the account's own currency, for fewer than two rows, or naming every bad row.
 
     Examples
     --------
@@ -227,15 +227,24 @@ def depeg_replay(account: Account, asset: str, prices: pd.Series[float]) -> Depe
         raise TraitError(f"asset: amounts are in {asset}, whose own price is 1")
     if len(prices) < 2:
         raise TraitError(f"prices: {len(prices)} rows; two or more are needed")
-    told = [
-        number(f"prices, row {n}", price, above=0.0)
-        for n, price in enumerate(prices.to_numpy(object), start=1)
-    ]
-    values = np.array(told)
+    values = _checked(prices.to_numpy(object))
     lines = PoolLines(books, asset)
     moves = values / lines.price - 1.0
     found = [_series(lines, mode, moves, values) for mode in MODES]
     return DepegReplay(books, asset, tuple(prices.index), values, *found)
+
+
+def _checked(prices: Any) -> Floats:
+    """Prices as numbers; TraitError that names every bad row, counted from 1."""
+    told, problems = [], []
+    for n, price in enumerate(prices, start=1):
+        try:
+            told.append(number(f"prices, row {n}", price, above=0.0))
+        except TraitError as error:
+            problems.append(str(error))
+    if problems:
+        raise TraitError("\n".join(problems))
+    return np.array(told)
 
 
 def _series(lines: PoolLines, mode: str, moves: Floats, prices: Floats) -> ReplaySeries:

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from traitlets import TraitError
 
 from margin_widgets import __version__, venues
+from margin_widgets.account.conformity import conforms
 from margin_widgets.account.position import FIELDS
 from margin_widgets.account.state import AccountState
 from margin_widgets.venues import RuleError, RuleSet
@@ -338,6 +339,8 @@ def _validator() -> Any:
 
 
 def _check(document: dict[str, Any]) -> None:
+    if conforms(document, schema(), schema()):
+        return
     errors = sorted(_validator().iter_errors(document), key=lambda one: list(map(str, one.path)))
     if errors:
         first = errors[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -16,7 +16,7 @@ from margin_widgets.account.figures import MODES, KeyFigure, figure_if_same, fig
 if TYPE_CHECKING:
     from margin_widgets.account.account import Account
     from margin_widgets.account.curve import Curve, LiquidationEvent
-    from margin_widgets.account.svg import Theme
+    from margin_widgets.account.svg_file import Theme
 
 ROWS = 12
 """About how many places the table tells apart from those where something happens."""
@@ -34,11 +34,15 @@ class Ghost:
         Its own curve, from its own marks.
     moved : bool
         Whether the axis is a common move that starts from other marks than the account's.
+    given : str
+        On the axis of one mark: what it takes for granted of other marks, where they are not the
+        account's; "" where they are.
     """
 
     name: str
     curve: Curve
     moved: bool = False
+    given: str = ""
 
     @property
     def sentence(self) -> str:
@@ -46,12 +50,24 @@ class Ghost:
         ends = []
         for mode in MODES:
             events = getattr(self.curve, mode).events
-            told = [f"{event_name(self.curve, e)} {place(self.curve, e.x)}" for e in events[:3]]
+            told = [f"{event_name(self.curve, e)} {self._where(e)}" for e in events[:3]]
             if len(events) > 3:
                 told.append(f"{len(events) - 3} more")
             ends.append(f"{mode} LIQ {', '.join(told) if told else 'none in this range'}")
-        start = ", from its own marks" if self.moved else ""
+        start = ", from its own marks" if self.moved else f", {self.given}" if self.given else ""
         return f"{self.name.capitalize()} (thin grey{start}): {'; '.join(ends)}."
+
+    def names(self, mode: str, event: LiquidationEvent, who: str = "") -> list[str]:
+        """Names of one of its liquidations, the best first; a cross price is conditional."""
+        curve = self.curve
+        now = event.x == curve.mark
+        where = "now" if now else place(curve, event.x)
+        text = f"{self.name} LIQ {who or event_name(curve, event)} {where}"
+        return [f"{text} {self.given}", text] if self.given and mode == "cross" else [text]
+
+    def _where(self, event: LiquidationEvent) -> str:
+        now = event.x == self.curve.mark
+        return "at its present marks" if now else place(self.curve, event.x)
 
 
 def ghost(account: Account, hypothetical: Account, name: str, along: Curve) -> Ghost | None:
@@ -67,7 +83,23 @@ def ghost(account: Account, hypothetical: Account, name: str, along: Curve) -> G
     if symbol not in hypothetical.books.symbols:
         return None
     curve = hypothetical.curve(symbol, low=along.low, high=along.high, points=along.points)
-    return Ghost(name, curve)
+    return Ghost(name, curve, given=_own_condition(account, hypothetical, symbol))
+
+
+def _own_condition(account: Account, hypothetical: Account, symbol: str) -> str:
+    """Marks beside the axis that are others than the account's, in a few words."""
+    books = hypothetical.books
+    used = {*books.book.symbol.tolist(), *books.book.asset_symbol.tolist()}
+    known = account.books.symbols
+    others = [
+        f"{one} {fmt.plain(hypothetical.mark(one))}"
+        for number, one in enumerate(books.symbols)
+        if number in used and one != symbol
+        if one not in known or hypothetical.mark(one) != account.mark(one)
+    ]
+    if len(others) > 3:
+        return f"if {len(others)} other marks as it has them"
+    return f"if {', '.join(others)}" if others else ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +150,7 @@ class EquityPicture:
         whole = (low, high) == (float(self.curve.x[0]), float(self.curve.x[-1]))
         part = self.curve if whole else self.curve.between(low, high)
         ghosts = tuple(
-            one if whole else Ghost(one.name, one.curve.between(low, high), one.moved)
+            one if whole else replace(one, curve=one.curve.between(low, high))
             for one in self.ghosts
         )
         return Reading(part, ghosts, tuple(one for one in even if low < one < high))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -41,6 +41,10 @@ COLUMNS, ROWS = 49, 41
 _ZOOM = np.linspace(0.0, 1.0, 17)
 _CONDITION = -0.1
 """Move of the second mark for which sentence and table say the first one's price."""
+
+_SMALLEST = 0.01
+"""Share of the frame from which on a region has a label."""
+NOTHING = "nothing liquidated"
 
 _LEG, _HALVINGS = 129, 50
 """Places at which each leg of a path is looked at, and how often the step of a fall is halved."""
@@ -86,8 +90,10 @@ class Region:
     Attributes
     ----------
     words : str
+        A sentence's part.
     short, brief : str
-        The same for little room, and for less.
+        Who is below maintenance, as a label and as one for narrow frames. In a picture all regions
+        take the same of both: see `Frontier.labels`.
     tone : {"word", "isolated", "cross"}
         Whose colour the words have.
     x, y : float
@@ -311,8 +317,22 @@ class Frontier:
             words, short, brief, tone = self._words(fallen)
             share = float(inside.mean())
             at = float(x[place[0]]), float(y[place[1]])
+            width += 1.0  # cells are counted by their centres: half of one more on either side
             found.append(Region(words, short, brief, tone, *at, width / len(x), share))
         return tuple(sorted(found, key=lambda one: -one.share))
+
+    def labels(self, fits: Callable[[str, float], bool]) -> list[tuple[Region, str]]:
+        """Regions that have a label, in one manner of speaking: the longer one if it fits in all.
+
+        Parameters
+        ----------
+        fits : callable
+            Whether words fit into a share of the frame's width.
+        """
+        shown = [one for one in self.regions if one.share >= _SMALLEST]
+        if all(fits(one.short, one.width) for one in shown):
+            return [(one, one.short) for one in shown]
+        return [(one, one.brief) for one in shown if fits(one.brief, one.width)]
 
     def at(self, x: float, y: float) -> str:
         """What is below maintenance at two marks, in words."""
@@ -331,18 +351,27 @@ class Frontier:
     def _words(self, fallen: list[tuple[str, int]]) -> tuple[str, str, str, str]:
         """Words, short and brief words, and tone of a set of pools below maintenance."""
         if not fallen:
-            return "nothing liquidated", "all stands", "stands", "word"
+            return NOTHING, NOTHING, NOTHING, "word"
         isolated = [self._named(mode, pool)[0] for mode, pool in fallen if mode == "isolated"]
         cross = [self._named(mode, pool)[0] for mode, pool in fallen if mode == "cross"]
         names = [self._coin(key) for key in isolated]
         listed = " and ".join(names) if len(names) <= 2 else f"{len(names)} positions"
-        pool = cross[0] if len(cross) == 1 else "cross"
+        pool = " + ".join(cross) if len(cross) <= 2 else f"{len(cross)} cross pools"
+        who = self._who(names)
         if not cross:
-            return f"isolated {listed} liquidated", f"isolated {listed}", "isolated", "isolated"
+            short = f"isolated {who} only"
+            return f"isolated {listed} liquidated", short, f"isolated {who}", "isolated"
         if not isolated:
-            return f"{pool} liquidated", pool, pool, "cross"
-        both = f"{pool} and isolated {listed}"
-        return f"{both} liquidated", both, f"{pool}, isolated", "word"
+            return f"{pool} liquidated", f"{pool} only", pool, "cross"
+        words = f"{pool} and isolated {listed} liquidated"
+        return words, f"{pool} + isolated {who}", f"{pool} + {who}", "word"
+
+    def _who(self, names: list[str]) -> str:
+        """Isolated positions that are liquidated, in as few words as tell them from the others."""
+        count = len(self.plane.modes["isolated"].pool)
+        if len(names) == count > 1:
+            return "both" if count == 2 else f"all {count}"
+        return " + ".join(names)
 
     def _coin(self, key: str) -> str:
         """A position in as few words as say which it is."""
@@ -505,10 +534,8 @@ class Frontier:
             chart.area(area.x, area.y, area.mode, 0.13)
         for line in self.boundaries:
             chart.line(line.x, line.y, line.mode)
-        for region in self.regions:
-            if region.share > 0.01:
-                words = region.words if region.width > 0.35 else region.brief
-                chart.text(region.x, region.y, words, anchor="middle")
+        for region, words in self.labels(lambda words, width: 0.011 * len(words) < width):
+            chart.text(region.x, region.y, words, anchor="middle")
         if self.ellipse is not None:
             chart.line(*self.ellipse, "word", width=1.2, dash="2 3")
         if self.path:
@@ -531,7 +558,7 @@ def frontier(
     *,
     x_range: Range | None = None,
     y_range: Range | None = None,
-    path: Sequence[tuple[float, float]] = (),
+    path: Any = (),
     likely: LikelyMoves | None = None,
 ) -> Frontier:
     """The plane of two marks, with what each margin mode liquidates where.
@@ -547,8 +574,9 @@ def frontier(
     x_range, y_range : (float, float), optional
         Marks that are shown; by default those that show the first liquidations of either symbol,
         and the path.
-    path : sequence of (float, float)
-        Waypoints of both marks, which go there in straight lines from where they are.
+    path : sequence of (float, float), or table
+        Waypoints of both marks, which go there in straight lines from where they are; of a table
+        the columns named like the two symbols, in any order.
     likely : LikelyMoves, optional
         Which moves are to be expected.
 
@@ -573,7 +601,7 @@ def frontier(
     """
     books = account.books
     first, second = pair_of(books, first, second)
-    waypoints = waypoints_of(path)
+    waypoints = waypoints_of(path, (first, second))
     ranges = []
     for axis, (name, symbol, wanted) in enumerate(
         (("x_range", first, x_range), ("y_range", second, y_range))
@@ -588,16 +616,27 @@ def frontier(
     return Frontier(books, first, second, ranges[0], ranges[1], plane, waypoints, likely)
 
 
-def waypoints_of(path: Any) -> Waypoints:
-    """Check a path: pairs of marks above 0, or a table with two columns.
+def waypoints_of(path: Any, pair: tuple[str, str] | None = None) -> Waypoints:
+    """Check a path: pairs of marks above 0, or a table with a column for each symbol.
+
+    Parameters
+    ----------
+    path : sequence of (float, float), array or table
+        Columns of a table are found by their names, in any order.
+    pair : (str, str), optional
+        Symbols across and up; without them a table is refused, for its columns say nothing.
 
     Raises
     ------
     TraitError
-        Naming the waypoint, counted from 1.
+        Naming the waypoint, counted from 1, or the column that is neither symbol.
     """
-    if hasattr(path, "to_numpy"):
-        path = path.to_numpy().tolist()
+    if hasattr(path, "columns"):
+        path = _by_name(path, pair)
+    elif hasattr(path, "tolist"):
+        path = path.tolist()
+    if path is None or isinstance(path, (str, bytes)) or not hasattr(path, "__iter__"):
+        raise TraitError(f"path: {path!r} is not a list of pairs of marks")
     found = []
     for place, point in enumerate(path, start=1):
         try:
@@ -607,6 +646,24 @@ def waypoints_of(path: Any) -> Waypoints:
         names = f"waypoint {place}, first mark", f"waypoint {place}, second mark"
         found.append((number(names[0], x, above=0.0), number(names[1], y, above=0.0)))
     return tuple(found)
+
+
+def _by_name(table: Any, pair: tuple[str, str] | None) -> list[list[Any]]:
+    """Rows of a table with its columns in the order of the symbols."""
+    if pair is None:
+        raise TraitError("path: a table needs two symbols to be a path of; add a position")
+    names = list(table.columns)
+    problems = [
+        f"column {name!r} is neither {pair[0]} nor {pair[1]}{did_you_mean(str(name), pair)}"
+        for name in names
+        if name not in pair
+    ]
+    problems += [f"no column {name!r}" for name in pair if name not in names]
+    problems += [f"column {name!r} is there twice" for name in pair if names.count(name) > 1]
+    if problems:
+        raise TraitError(f"path: {'; '.join(problems)}")
+    rows: list[list[Any]] = table[list(pair)].to_numpy(object).tolist()
+    return rows
 
 
 def symbols_that_matter(books: Books) -> tuple[str, ...]:

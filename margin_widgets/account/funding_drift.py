@@ -22,7 +22,7 @@ from margin_widgets.account.chart_svg import (
 from margin_widgets.account.checks import number
 from margin_widgets.account.figures import MODES, figure_if_same, figure_of
 from margin_widgets.engine import Ledger, Partition, mark_book
-from margin_widgets.engine.book import Floats
+from margin_widgets.engine.book import Floats, Ints
 from margin_widgets.engine.liquidation import triggers_along
 from margin_widgets.venues.rules import did_you_mean
 
@@ -56,7 +56,7 @@ class DriftSeries:
     per_day : float
         What the pool pays each day, in the account's currency; negative if it receives.
     crossing : float or None
-        Day at which funding alone liquidates; None if it never does.
+        Day at which funding alone liquidates; None if it does not within `FARTHEST` days.
     payment : int or None
         The payment that does it, where funding is paid once an interval.
     """
@@ -152,12 +152,18 @@ class FundingDrift:
         if series.crossing == 0:
             return f"{name} is below maintenance now."
         if series.crossing is None:
-            return f"{name} {flow} and {now}; funding alone does not liquidate it."
+            limit = f" within {FARTHEST / 365:.0f} years" if self._pays(series.mode) else ""
+            return f"{name} {flow} and {now}; funding alone does not liquidate it{limit}."
         count = f"payment {fmt.plain(series.payment)}"
         return (
             f"{name} {flow} and {now}; funding alone liquidates it in"
             f" {fmt.plain(series.crossing, 1)} days ({count})."
         )
+
+    def _pays(self, mode: str) -> bool:
+        """Whether the pool pays on balance in some currency, and so may fall in the end."""
+        paid = _paid_by_pool(self.books, self.key, mode, self.rates, self.hours)[1]
+        return bool((paid > 0).any())
 
     def table(self) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
         """Head and rows of the table twin, as text: round days and every liquidation."""
@@ -322,6 +328,21 @@ def _paid_per_day(books: Books, mode: str, rates: Mapping[str, float], hours: fl
     return amount
 
 
+def _paid_by_pool(
+    books: Books, key: str, mode: str, rates: Mapping[str, float], hours: float
+) -> tuple[Ints, Floats]:
+    """Positions in a position's pool, and what it pays a day of each asset (A,)."""
+    ledger = books.ledger(mode)
+    pool = ledger.partition.pool
+    members = np.flatnonzero(pool == pool[books.places[key]])
+    paid: Floats = np.bincount(
+        ledger.book.position_settle[members],
+        _paid_per_day(books, mode, rates, hours)[members],
+        minlength=len(ledger.book.wallet),
+    ).astype(float)
+    return members, paid
+
+
 def _on_days(
     books: Books, key: str, mode: str, rates: Mapping[str, float], hours: float, days: Floats
 ) -> Ledger:
@@ -329,12 +350,7 @@ def _on_days(
     ledger = books.ledger(mode)
     book, partition = ledger.book, ledger.partition
     pool = partition.pool[books.places[key]]
-    members = np.flatnonzero(partition.pool == pool)
-    paid = np.bincount(
-        book.position_settle[members],
-        _paid_per_day(books, mode, rates, hours)[members],
-        minlength=len(book.wallet),
-    )
+    members, paid = _paid_by_pool(books, key, mode, rates, hours)
     count = len(days)
     return Ledger(
         mark_book(book.only(np.tile(members, count)), books.marks),
@@ -374,9 +390,9 @@ def _crossing(
         return 0.0
     low, high = 0.0, 1.0
     while surplus(np.array([high]))[0] > 0:
-        low, high = high, 2.0 * high
-        if high > FARTHEST:
+        if high >= FARTHEST:
             return None
+        low, high = high, min(2.0 * high, FARTHEST)
     for _ in range(_ZOOMS):
         days = np.linspace(low, high, _ZOOM)
         left = surplus(days)

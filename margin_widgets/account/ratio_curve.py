@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -13,8 +12,6 @@ import numpy as np
 
 from margin_widgets.account import formatting as fmt
 from margin_widgets.account.chart_svg import (
-    HEIGHT,
-    WIDTH,
     Axis,
     Chart,
     round_step,
@@ -525,14 +522,6 @@ class RatioCurve:
                     anchor="start" if inside else "end",
                 )
         return chart.svg()
-
-    def to_svg(self) -> str:
-        """The picture as a complete SVG file, on white."""
-        head, rest = self.svg().split(">", 1)
-        head = re.sub(
-            r' style="[^"]*"', f' width="{WIDTH}" height="{HEIGHT}" color="#1b1f24"', head
-        )
-        return f'{head}><path d="M0 0H{WIDTH}V{HEIGHT}H0Z" fill="#ffffff"/>{rest}\n'
 
     def bands(self) -> list[tuple[Level, tuple[float, float]]]:
         """Each level with the values between which it holds, as far as they are drawn."""

@@ -22,6 +22,7 @@ from margin_widgets.account.curve_words import (
 from margin_widgets.account.labels import LINE, Label, Placer, near, text_width
 from margin_widgets.account.lead import lead_regions
 from margin_widgets.account.palette import DARK, INLINE, THEMES, Palette, rules
+from margin_widgets.account.svg_file import WIDTH, Theme, check_look
 from margin_widgets.engine.piecewise import evaluate
 from margin_widgets.venues.rules import did_you_mean
 
@@ -31,10 +32,8 @@ if TYPE_CHECKING:
     from margin_widgets.engine.book import Floats
 
 Picture = Literal["equity", "margin_ratio"]
-Theme = Literal["auto", "light", "dark"]
 
-WIDTH, HEIGHT = 720, 440
-SMALLEST = 280, 200
+HEIGHT = 440
 CEILING = 1.5
 """Highest margin ratio drawn."""
 _INLINE_WIDTH, _INLINE_HEIGHT = 640, 300
@@ -100,12 +99,7 @@ def curve_svg(
     ValueError
         If there is no such picture or theme, or the size is too small.
     """
-    if theme not in THEMES:
-        hint = did_you_mean(str(theme), THEMES)
-        raise ValueError(f"theme: {theme!r} is not one of {', '.join(map(repr, THEMES))}{hint}")
-    for name, pixels, least in zip(("width", "height"), (width, height), SMALLEST, strict=True):
-        if not least <= pixels <= 10_000:
-            raise ValueError(f"{name}: {pixels!r} must be from {least} to 10,000 pixels")
+    check_look(theme, width, height)
     drawing = _Drawing(
         curve, picture, width, height, THEMES[theme], headed=True, title=title, beside=beside
     )
@@ -389,13 +383,14 @@ class _Drawing:
             for mode in (ghost.curve.cross, ghost.curve.isolated):
                 for event in [e for e in mode.events if (mode.mode, e.x) not in own][:1]:
                     who = _short_name(event_name(ghost.curve, event))
-                    named |= self.labels.place(
-                        float(self._across(event.x)),
-                        float(self._down(event.equity_before)),
-                        f"{ghost.name} LIQ {who} {place(ghost.curve, event.x)}",
-                        "muted",
-                        reach=5 if named else 12,
-                        at_most=_OVER_ANOTHER if named else 1e4,
+                    *long, short = ghost.names(mode.mode, event, who)
+                    at_all = _OVER_ANOTHER if named else 1e4
+                    tries = [*((text, _OVER_ANOTHER) for text in long), (short, at_all)]
+                    at = float(self._across(event.x)), float(self._down(event.equity_before))
+                    reach = 5 if named else 12
+                    named |= any(
+                        self.labels.place(*at, text, "muted", reach=reach, at_most=at_most)
+                        for text, at_most in tries
                     )
 
     def _someone_pays(self) -> bool:

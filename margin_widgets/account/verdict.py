@@ -93,18 +93,27 @@ def conditions(account: Account) -> str:
     if below.all() and len(below):
         return "Cross is below maintenance at these marks: it would be liquidated now."
     priced = ~(np.isnan(prices.lower) & np.isnan(prices.upper))
-    others: dict[int, list[int]] = {}
+    dependent: dict[int, list[int]] = {}  # on which of the symbols held in its pool
+    given: dict[int, None] = {}
     for pool in range(len(partition.wallet)):
         members = partition.pool == pool
         assets = np.flatnonzero(partition.wallet[pool])
         followed = book.asset_symbol[np.concatenate([assets, book.position_settle[members]])]
-        held = dict.fromkeys(int(s) for s in [*book.symbol[members], *followed[followed >= 0]])
-        for symbol in dict.fromkeys(int(s) for s in book.symbol[members & priced]):
-            others[symbol] = [one for one in held if not moves_with(book, one, symbol)]
-    dependent = {symbol: held for symbol, held in others.items() if held}
+        held = list(
+            dict.fromkeys([*book.symbol[members].tolist(), *followed[followed >= 0].tolist()])
+        )
+        alone = [
+            symbol
+            for symbol in dict.fromkeys(book.symbol[members & priced].tolist())
+            if any(not moves_with(book, one, symbol) for one in held)
+        ]
+        dependent |= dict.fromkeys(alone, held)
+        given |= dict.fromkeys(
+            one for one in held if any(not moves_with(book, one, symbol) for symbol in alone)
+        )
     if not dependent:
         return ""
-    concerned = list(dict.fromkeys([*dependent, *(s for held in dependent.values() for s in held)]))
+    concerned = list(dict.fromkeys([*dependent, *given]))
 
     def at(symbol: int) -> str:
         return fmt.price(float(books.marks[symbol]), books.contracts[symbol].tick)
@@ -112,7 +121,11 @@ def conditions(account: Account) -> str:
     if len(concerned) <= 3:
         clauses = [
             f"{books.symbols[symbol]} if "
-            + " and ".join(f"{books.symbols[one]} is at {at(one)}" for one in held)
+            + " and ".join(
+                f"{books.symbols[one]} is at {at(one)}"
+                for one in held
+                if not moves_with(book, one, symbol)
+            )
             for symbol, held in dependent.items()
         ]
         return f"Cross prices hold if the other marks stay: {', '.join(clauses)}."

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import numbers
+import re
 import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from traitlets import TraitError
 
 from margin_widgets.account.checks import number
@@ -13,6 +17,14 @@ from margin_widgets.account.frames import is_blank
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+_CLOCK = r"\d{2}(:?\d{2}(:?\d{2}([.,]\d{1,9})?)?)?"
+_ISO = re.compile(
+    rf"\s*(\d{{4}}-\d{{2}}-\d{{2}}([T ]{_CLOCK}\s?(Z|[+-]\d{{2}}(:?\d{{2}})?)?)?"
+    rf"|\d{{8}}T{_CLOCK}(Z|[+-]\d{{2}}(:?\d{{2}})?)?)\s*",
+    re.ASCII | re.IGNORECASE,
+)
 
 
 def price_history(
@@ -27,7 +39,8 @@ def price_history(
     Parameters
     ----------
     table : DataFrame
-        Index: times, ascending, each once; as times or as text like ``"2026-11-22T08:00Z"``.
+        Index: times, ascending, each once; as datetimes, or as ISO 8601 text like
+        ``"2026-11-22T08:00Z"``. Other text is refused: it would have to be guessed at.
         A column per symbol, prices above 0 in every row.
     time : str, optional
         Column that holds the times, in place of the index.
@@ -115,8 +128,14 @@ def _moment(moment: Any, timezone: str | None) -> pd.Timestamp:
 
     if is_blank(moment):
         raise TraitError("time: blank")
-    if isinstance(moment, (bool, int, float)):
+    if isinstance(moment, (numbers.Number, np.number, np.bool_)):
         raise TraitError(f"time {moment!r} is a number; convert it with pandas.to_datetime first")
+    if isinstance(moment, str):
+        # Anything else is a guess: the month or the day first, a time of the day of today.
+        if not _ISO.fullmatch(moment):
+            raise TraitError(f"time {moment!r} is not a time like '2026-11-22T08:00Z' (ISO 8601)")
+    elif not isinstance(moment, (dt.datetime, np.datetime64)):
+        raise TraitError(f"time {moment!r} is not a time")
     try:
         found = pd.Timestamp(moment)
     except (TypeError, ValueError):

@@ -8,6 +8,7 @@ from margin_widgets.widgets.editing import REFUSALS, guarded, reason
 from margin_widgets.widgets.explaining import Explaining
 from margin_widgets.widgets.frontend import Styled, Table
 from margin_widgets.widgets.selection import Selection
+from margin_widgets.widgets.static_twin import StaticTwin, page_of
 
 if TYPE_CHECKING:
     from margin_widgets.account import Account
@@ -16,7 +17,7 @@ DRAFT = "draft"
 """Id of the row that is being added; it joins the account when it is complete and sound."""
 
 
-class AccountTable(Explaining):
+class AccountTable(Explaining, StaticTwin):
     """A table whose accepted edits change the account at once.
 
     A refused edit stays in its cell with the reason, and the account stays as it was. Subclasses
@@ -109,6 +110,13 @@ class AccountTable(Explaining):
                 self.table.errors = standing
             if self.table.selected not in known:
                 self.table.selected = ""
+
+    def static_html(self) -> str:
+        """The rows of the account as a static table; a draft is no part of it yet."""
+        fields = [one["field"] for one in self.columns]
+        rows = [[row["text"][field] for field in fields] for row in self._rows()]
+        told = "" if rows else self.table.placeholder
+        return page_of(self.heading, told, [one["title"] for one in self.columns], rows)
 
     def _draft_row(self, draft: dict[str, str]) -> dict[str, Any]:
         blank = dict.fromkeys((one["field"] for one in self.columns), "")

@@ -14,6 +14,7 @@ from margin_widgets.widgets.explaining import Explaining
 from margin_widgets.widgets.frontend import Styled
 from margin_widgets.widgets.markup import MODE_TITLES, figure, meter, ratio_text, shock_text
 from margin_widgets.widgets.selection import Selection
+from margin_widgets.widgets.static_twin import StaticTwin, page_of
 
 if TYPE_CHECKING:
     from margin_widgets.account import Account
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 MODES = ("isolated", "cross")
 
 
-class ModeCards(Explaining):
+class ModeCards(Explaining, StaticTwin):
     """The account under both margin modes: equity, what is free, and where it ends.
 
     Parameters
@@ -57,6 +58,15 @@ class ModeCards(Explaining):
             )
             self.view.html = f'<div class="mw-cards">{cards}</div>'
 
+    def static_html(self) -> str:
+        """Both modes in columns, and a sentence to each."""
+        reports = [getattr(self.account, mode) for mode in MODES]
+        columns = [[text for _, text, _ in _facts(one)] for one in reports]
+        names = [title for title, _, _ in _facts(reports[1])]
+        head = ["", *(f"{MODE_TITLES[one.mode]} ({one.currency})" for one in reports)]
+        told = ". ".join(f"{MODE_TITLES[one.mode]}: {_words(one)}" for one in reports)
+        return page_of("Margin modes", told, head, zip(names, *columns, strict=True))
+
     def _tell(self, message: str) -> None:
         self.view.html = f'<p class="mw-error" role="alert">{escape(message)}</p>'
 
@@ -75,24 +85,9 @@ class ModeCards(Explaining):
 def _card(report: MarginReport, *, chosen: bool = False) -> str:
     mode = report.mode
     looked_at = " mw-chosen" if chosen else ""
-    isolated = mode == "isolated"
-    rows = (
-        ("Equity", fmt.amount(report.equity), "equity"),
-        ("Available", fmt.amount(report.available), "available"),
-        (
-            "Highest ratio" if isolated else "Margin ratio",
-            ratio_text(report.margin_ratio),
-            "margin_ratio",
-        ),
-        (
-            "First liquidation" if isolated else "Liquidation",
-            "now" if report.status != "ok" else shock_text(report.liquidation_shock),
-            "liquidation_shock",
-        ),
-    )
     facts = "".join(
         f"<div><dt>{escape(title)}</dt><dd>{figure(text, f'{mode}.{name}')}</dd></div>"
-        for title, text, name in rows
+        for title, text, name in _facts(report)
     )
     note = ""
     if report.status != "ok":
@@ -108,6 +103,25 @@ def _card(report: MarginReport, *, chosen: bool = False) -> str:
         f'<span class="mw-dot"></span>{MODE_TITLES[mode]}</button></h3>'
         f'<dl class="mw-kv">{facts}</dl>{_account_meter(report)}'
         f'<p class="mw-caption">{_words(report)}</p>{note}</section>'
+    )
+
+
+def _facts(report: MarginReport) -> tuple[tuple[str, str, str], ...]:
+    """What a card says: title, text, and the figure behind it."""
+    isolated = report.mode == "isolated"
+    return (
+        ("Equity", fmt.amount(report.equity), "equity"),
+        ("Available", fmt.amount(report.available), "available"),
+        (
+            "Highest ratio" if isolated else "Margin ratio",
+            ratio_text(report.margin_ratio),
+            "margin_ratio",
+        ),
+        (
+            "First liquidation" if isolated else "Liquidation",
+            "now" if report.status != "ok" else shock_text(report.liquidation_shock),
+            "liquidation_shock",
+        ),
     )
 
 

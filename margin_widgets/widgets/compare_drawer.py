@@ -107,19 +107,25 @@ class CompareDrawer(StaticTwin):
         """Show the account as it is now."""
         if not self.active:
             return
-        self.found = None if self.pinned is None else Comparison(self.pinned, self.account)
+        self.found = self._compared()
         self._head.html = self._head_html()
         self._sentence.html = f'<p class="mw-caption">{escape(self.sentence())}</p>'
         self.view.html = "" if self.found is None else self._cards_html(self.found)
 
+    def _compared(self) -> Comparison | None:
+        return None if self.pinned is None else Comparison(self.pinned, self.account)
+
     def sentence(self) -> str:
         """What was edited since the pin and what it did to liquidation."""
-        if self.found is None:
+        return self._sentence_of(self.found)
+
+    def _sentence_of(self, found: Comparison | None) -> str:
+        if found is None:
             return _EMPTY
         key = self.selection.key
         if key not in self.account.books.places:
             key = next(iter(self.account.books.keys), "")
-        return self.found.sentence(key, "Since the pin")
+        return found.sentence(key, "Since the pin")
 
     def _on_revision(self, change: Any) -> None:
         self._message.html = ""
@@ -153,9 +159,10 @@ class CompareDrawer(StaticTwin):
 
     def static_html(self) -> str:
         """Pinned and present figures as static tables."""
-        if self.found is None:
+        found = self.found if self.active else self._compared()
+        if found is None:
             return f"<p>{escape(_EMPTY)}</p>"
-        return self.found.html(self.sentence(), "pinned", "now")
+        return found.html(self._sentence_of(found), "pinned", "now")
 
     # -- in -----------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from margin_widgets.account import formatting as fmt
 from margin_widgets.account.contagion import (
@@ -29,8 +29,6 @@ from margin_widgets.widgets.move_picture import (
     DEFAULT_SHOCK,
     REACH,
     MovePicture,
-    data_table,
-    set_html,
 )
 from margin_widgets.widgets.plotting import ALL
 from margin_widgets.widgets.selection import Selection
@@ -76,6 +74,9 @@ class ContagionGraph(MovePicture):
     >>> plot.close()
     """
 
+    title: ClassVar[str] = "Contagion graph"
+    remarks: ClassVar[int] = 5
+
     def __init__(
         self,
         account: Account,
@@ -85,21 +86,20 @@ class ContagionGraph(MovePicture):
         marks: Mapping[str, float] | None = None,
         active: bool = True,
     ) -> None:
-        self.graphs: Contagion | None = None
         super().__init__(
             account,
             selection,
             "contagion",
-            "Contagion graph",
             shock=shock,
             marks=marks,
             active=active,
         )
 
-    def _show(self, shock: float | None = None) -> None:
-        if not len(self.account.positions):
-            self.graphs = None
-        super()._show(shock)
+    @property
+    def graphs(self) -> Contagion | None:
+        """What is drawn."""
+        data: Contagion | None = self.data
+        return data
 
     def _tools(self) -> str:
         back = button("◂ Back", "back", title="To the fall before, in either mode")
@@ -126,12 +126,11 @@ class ContagionGraph(MovePicture):
         with self.hold_trait_notifications():
             self.shock, self.marks = shock, {}
 
-    def _draw(self, move: dict[str, Any]) -> None:
-        self.graphs = contagion(self.account, **move)
-        set_html(self.picture, picture(self.graphs, self.selection.key))
-        head, rows = self.graphs.table()
-        set_html(self._data_box, data_table(head, rows, words=5))
-        self._words(self.graphs.text)
+    def _compute(self, move: dict[str, Any]) -> Contagion:
+        return contagion(self.account, **move)
+
+    def _picture(self, data: Contagion) -> str:
+        return picture(data, self.selection.key)
 
     def _receive(self, message: dict[str, Any]) -> None:
         if message.get("type") == "action" and message["action"] == "select":
@@ -141,14 +140,6 @@ class ContagionGraph(MovePicture):
             self.step(back=message["action"] == "back")
             return
         super()._receive(message)
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        bundle = super()._repr_mimebundle_(**kwargs)
-        if isinstance(bundle, dict):
-            told = f"<p>{escape(self.caption)}</p>"
-            bundle["text/html"] = told if self.graphs is None else self.graphs._repr_html_()
-            bundle["text/plain"] = f"Contagion graph of {self.account!r}: {self.caption}"
-        return bundle
 
 
 def _reached(place: float) -> float:

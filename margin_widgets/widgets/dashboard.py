@@ -158,7 +158,7 @@ class Dashboard(Part):
             self._data,
         ):
             one.on_msg(guarded(self._receive, self._tell))
-        self._open = self._before = ""
+        self._open = ""
         self._open_tab("explain")
         self.selection.answered = True
         self.follow(account, self.update, "revision")
@@ -212,7 +212,7 @@ class Dashboard(Part):
         path = self.selection.explain or self._default_path()
         if change is not None and path:
             if self._open != "explain":
-                self._before = self._open
+                self.selection.asked_from = self._open
             self._open_tab("explain")
         try:
             told = _explanation_html(self.account, path)
@@ -222,12 +222,13 @@ class Dashboard(Part):
 
     def _back_html(self) -> str:
         """The way back to the tab in which a figure was asked about."""
-        title = dict(TABS).get(self._before)
+        before = self.selection.asked_from
+        title = dict(TABS).get(before)
         if title is None:
             return ""
         return (
             '<div class="mw-row"><button class="mw-button" data-action="hide-explanation"'
-            f' data-key="back" data-value="{self._before}" data-refocus>Back to {escape(title)}'
+            f' data-key="back" data-value="{before}" data-refocus>Back to {escape(title)}'
             "</button></div>"
         )
 
@@ -305,8 +306,8 @@ class Dashboard(Part):
             self._header.html = self._header_html()
         elif kind == "action" and message["action"] == "tab":
             self._open_tab(str(message["value"]))
-        elif kind == "action" and message["action"] == "hide-explanation" and self._before:
-            self._open_tab(self._before)
+        elif kind == "action" and message["action"] == "hide-explanation":
+            self._open_tab(self.selection.asked_from or "explain")
 
     def _tell(self, message: str) -> None:
         self._verdict.html = f'<p class="mw-error" role="alert">{escape(message)}</p>'

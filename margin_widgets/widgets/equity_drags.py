@@ -86,19 +86,9 @@ class EquityDrags(EquityCanvas):
             held = f"held at the edge of the picture: {self._at(x)}"
             self.message = f"{self.message}; {held}" if self.message else held
 
-    def _let_go(self) -> None:
-        self._preview.cancel()
-        self._dragging = False
+    def _end_preview(self) -> None:
         self._grip = None
         self._show_trials(None)
-
-    def cancel(self) -> None:
-        """End a drag without an edit: the curves and the handles return."""
-        if not self._dragging:
-            return
-        self._let_go()
-        self.message = ""
-        self._commit(lambda: None)
 
     def _clamped(self, x: float) -> float:
         """The dragged x inside the frame, on a round value no finer than a pixel."""

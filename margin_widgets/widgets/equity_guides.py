@@ -37,6 +37,8 @@ TINTED["below zero"] = ("var(--mw-plot-stem, #80868B)", 0.10)
 _FRAME_PX = 520.0
 """A usual width of the frame, by which slants and brackets are sized."""
 _HATCH_PX, _BRACKET_PX = 13.0, 4.0
+SEEN_PX = 1.0
+"""A jump of fewer pixels cannot be seen; hundreds of brackets for nothing would slow each edit."""
 
 
 def guide_rows(
@@ -77,11 +79,12 @@ def guide_rows(
     add("floor", *floor(curve))
     add("maintenance", *maintenance(curve))
     tick, half = 0.035 * (top - bottom), _BRACKET_PX / _FRAME_PX * (x[1] - x[0])
+    seen = SEEN_PX * (top - bottom) / LabelPlacer.HEIGHT
     for mode in (curve.cross, curve.isolated):
         for event in mode.events:
             ends = [event.equity_before, event.equity_after]
             add("jump", [event.x, event.x], ends)
-            if ends[0] != ends[1]:
+            if abs(ends[1] - ends[0]) >= seen:
                 for end in ends:
                     add("bracket", [event.x - half, event.x + half], [end, end])
             if event.bankruptcy_x is not None:

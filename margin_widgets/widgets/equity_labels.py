@@ -12,13 +12,15 @@ from margin_widgets.account.curve_words import condition, event_name, jump_words
 from margin_widgets.account.equity_picture import Ghost
 from margin_widgets.account.lead import Region
 from margin_widgets.widgets.equity_guides import floor, maintenance
-from margin_widgets.widgets.plotting import FRAMES, LabelPlacer, Placed
+from margin_widgets.widgets.plotting import FRAMES, LabelPlacer, Placed, text_px
 
 LABELS_AT_MOST = 8
 IN_THE_WAY = 60.0
 OVER_ANOTHER = 290.0
 # Markers nearer to each other than this many pixels, across and down, share a label.
 TOGETHER_PX = (5.0, 22.0)
+# A label reaches other markers that are this near, up and down.
+AMONG_OTHERS_PX = 84.0
 JUMP_PX = 16.0
 BELOW_ZERO = (
     "below zero: paid by the insurance fund or others",
@@ -82,7 +84,8 @@ class _Labels:
         self.placer = LabelPlacer(width, scene.x, scene.y, lines, guides)
         self.across = scene.x[1] - scene.x[0]
         self.down = (scene.y[1] - scene.y[0]) / LabelPlacer.HEIGHT
-        self.near = (TOGETHER_PX[0] * self.across / FRAMES[width][0], TOGETHER_PX[1] * self.down)
+        self.narrowest = FRAMES[width][0]
+        self.near = (TOGETHER_PX[0] * self.across / self.narrowest, TOGETHER_PX[1] * self.down)
 
     def placed(self) -> list[Placed]:
         """All labels."""
@@ -124,6 +127,8 @@ class _Labels:
                 who = f"{sum(len(one.event.positions) for one in group)} positions"
             text = f"LIQ {who} {'now' if event.x == curve.mark else place(curve, event.x)}"
             given = condition(curve) if cross and event.x != curve.mark else ""
+            # Rows away, a label that no line leads from would be read as another marker's.
+            reach = 6 if cross else 4 if self._alone(group, text) else 2
             for said, at_most in (
                 (f"{text} {given}", OVER_ANOTHER),
                 (text, 1e4 if cross else OVER_ANOTHER),
@@ -133,12 +138,24 @@ class _Labels:
                     event.equity_before,
                     said,
                     mode,
-                    reach=6 if cross else 4,
+                    reach=reach,
                     at_most=at_most,
                     away_from=curve.mark if event.x != curve.mark else None,
                 )
                 if done:
                     break
+
+    def _alone(self, group: Sequence[Marker], text: str) -> bool:
+        """Whether no other marker is where the label of these might be."""
+        at = group[0].event
+        wide = (text_px(text) + 2 * LabelPlacer.GAP) / self.narrowest * self.across
+        tall = AMONG_OTHERS_PX * self.down
+        return not any(
+            abs(one.event.x - at.x) <= wide
+            and abs(one.event.equity_before - at.equity_before) <= tall
+            for one in self.scene.markers
+            if one not in group
+        )
 
     def _ghosts(self) -> None:
         """Which thin line is which, at the places where it is liquidated."""
@@ -148,14 +165,15 @@ class _Labels:
             for mode in (curve.cross, curve.isolated):
                 # Where the account's is the same, words of the ghost's would say nothing.
                 for event in [e for e in mode.events if (mode.mode, e.x) not in own][:1]:
-                    text = f"{ghost.name} LIQ {event_name(curve, event)} {place(curve, event.x)}"
-                    named |= self.placer.place(
-                        event.x,
-                        event.equity_before,
-                        text,
-                        "word",
-                        reach=4 if named else 6,
-                        at_most=OVER_ANOTHER if named else 1e4,
+                    *long, short = ghost.names(mode.mode, event)
+                    at_all = OVER_ANOTHER if named else 1e4
+                    tries = [*((text, OVER_ANOTHER) for text in long), (short, at_all)]
+                    reach = 4 if named else 6
+                    named |= any(
+                        self.placer.place(
+                            event.x, event.equity_before, text, "word", reach=reach, at_most=at_most
+                        )
+                        for text, at_most in tries
                     )
             if not named:
                 apart = np.abs(curve.cross.equity - self._live(curve.x))

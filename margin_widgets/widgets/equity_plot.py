@@ -4,35 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from bqplot.interacts import BrushIntervalSelector
-from ipywidgets import Widget
 from traitlets import Enum
 
 from margin_widgets.account.curve_words import assumptions
 from margin_widgets.account.equity_picture import Reading
 from margin_widgets.account.figures import KeyFigure, figure_of
-from margin_widgets.widgets.editing import guarded
+from margin_widgets.widgets.data_twin import OWN_KEYS, data_button, data_table
 from margin_widgets.widgets.equity_drags import EquityDrags
 from margin_widgets.widgets.equity_guides import GUIDES
-from margin_widgets.widgets.frontend import FigureKeys
 from margin_widgets.widgets.lifetime import close_inside
 from margin_widgets.widgets.markup import chip
-from margin_widgets.widgets.picture import OWN_KEYS, choice, data_table
+from margin_widgets.widgets.picture import choice
 from margin_widgets.widgets.plotting import HANDLE, MARGIN, LabelPlacer, assign
 from margin_widgets.widgets.selection import Selection
 
 if TYPE_CHECKING:
     from margin_widgets.account import Account
     from margin_widgets.account.curve import ModeCurve
-    from margin_widgets.account.svg import Theme
+    from margin_widgets.account.svg_file import Theme
 
 __all__ = ["GUIDES", "EquityPlot"]
 
 TOOLS = (("move", "Move"), ("brush", "Brush"), ("zoom", "Zoom"))
+HEIGHT = 440
+"""Pixels of the picture as a file."""
 NARROWEST = 1e-3
 """The least share of the frame that a brush may mean."""
 NEAR_PX = 9.0
@@ -99,17 +98,12 @@ class EquityPlot(EquityDrags):
         self, account: Account, selection: Selection | None = None, *, active: bool = True
     ) -> None:
         self.reading: Reading | None = None
-        self._keys = FigureKeys()
         super().__init__(account, selection, active=active)
         self._brush = BrushIntervalSelector(scale=self._x, color=HANDLE)
         self._brush.observe(self._on_brush, ["selected", "brushing"])
-        self._keys.on_msg(guarded(self._on_figure, self._tell))
         self.observe(self._on_tool, "tool")
         self.observe(self._on_shown, ["ghosts", "show_configured", "show_untouched"])
         self.follow(self.selection, self._on_mode, "mode")
-
-    def _below(self) -> list[Widget]:
-        return [*super()._below(), self._keys]
 
     # -- drawn ----------------------------------------------------------------------------------
 
@@ -181,8 +175,7 @@ class EquityPlot(EquityDrags):
         typing = ""
         if self.tool == "move":
             typing = _opener("typing", "Type instead of dragging", opened=self._typing)
-        words = f"{'Hide' if self._open else 'Show'} data"
-        buttons = typing + _opener("data", words, opened=self._open)
+        buttons = typing + data_button(opened=self._open)
         table = _with_remarks(*self.data.table()) if self._open else ""
         assign(self._data_box, html=f'{told}<div class="mw-row">{buttons}</div>{table}')
 
@@ -248,7 +241,8 @@ class EquityPlot(EquityDrags):
         # Another interaction begins with nothing selected.
         assign(self._brush, selected=None)
         assign(self.figure, interaction=None if self.tool == "move" else self._brush)
-        self._keys.armed = self.tool != "move"
+        if self._keys is not None:
+            self._keys.armed = self.tool != "move"
         assign(self._controls, html=self._controls_html(self.data))
         self._fill_data()
 
@@ -319,15 +313,16 @@ class EquityPlot(EquityDrags):
     # -- keys and clicks on the figure ----------------------------------------------------------
 
     def _on_figure(self, content: Any) -> None:
-        kind = content.get("type")
-        if kind == "escape":
-            if self._dragging:
-                self.cancel()
-            else:
-                self.tool = "move"
-            self._keys.send({"type": "escaped"})
-        elif kind == "click" and self.tool == "move" and self.data is not None:
+        super()._on_figure(content)
+        if content.get("type") == "click" and self.tool == "move" and self.data is not None:
             self._pick(content)
+
+    def _escape(self) -> None:
+        """A drag is taken back; without one, the tool is put away."""
+        if self._dragging:
+            self.cancel()
+        else:
+            self.tool = "move"
 
     def _pick(self, content: Mapping[str, float]) -> None:
         """Select the mode whose curve was clicked; a second click selects both again."""
@@ -360,56 +355,13 @@ class EquityPlot(EquityDrags):
 
     # -- files ----------------------------------------------------------------------------------
 
-    def to_svg(
-        self,
-        path: str | Path | None = None,
-        *,
-        theme: Theme = "auto",
-        width: int = 720,
-        height: int = 440,
-        title: str | None = None,
+    def _svg_file(
+        self, data: Any, theme: Theme, width: int, height: int | None, title: str | None
     ) -> str:
-        """Draw what is shown, ghosts included, as a complete SVG file; no browser.
-
-        Parameters
-        ----------
-        path : str or Path, optional
-            Where to write it too.
-        theme, width, height, title
-            As of `Curve.to_svg`.
-
-        Raises
-        ------
-        ValueError
-            If the account has no positions, or see `Curve.to_svg`.
-        """
-        svg = self._drawn().to_svg(theme=theme, width=width, height=height, title=title)
-        if path is not None:
-            Path(path).write_text(svg, encoding="utf-8")
+        """Drawn for the size, not scaled to it, ghosts included."""
+        tall = HEIGHT if height is None else height
+        svg: str = data.to_svg(theme=theme, width=width, height=tall, title=title)
         return svg
-
-    def to_png(
-        self,
-        path: str | Path | None = None,
-        *,
-        theme: Literal["light", "dark"] = "light",
-        width: int = 720,
-        height: int = 440,
-        title: str | None = None,
-        scale: float = 2.0,
-    ) -> bytes:
-        """Draw what is shown as PNG; parameters as of `to_svg` and `Curve.to_png`."""
-        png = self._drawn().to_png(
-            theme=theme, width=width, height=height, title=title, scale=scale
-        )
-        if path is not None:
-            Path(path).write_bytes(png)
-        return png
-
-    def _drawn(self) -> Any:
-        if self.data is None:
-            raise ValueError(f"nothing is drawn: {self.caption}")
-        return self.data
 
     # -- leaving nothing behind -----------------------------------------------------------------
 

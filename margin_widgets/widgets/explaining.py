@@ -17,6 +17,7 @@ class Explaining(Part):
 
     account: Account
     selection: Selection
+    children: Any
     _told: ExplanationBox | None = None
 
     def _ask(self, path: str) -> None:

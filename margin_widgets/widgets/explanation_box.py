@@ -87,7 +87,8 @@ class ExplanationBox(Styled):
 def _head(title: str, asked: str) -> str:
     """What is explained, and a way to close it that leads back to what was asked."""
     return (
-        f'<div class="mw-bar"><h3>{escape(title)}</h3><span class="mw-spacer"></span>'
+        '<div class="mw-bar" style="margin-top:6px">'
+        f'<h3 style="flex:1;min-width:0;font-size:15px">{escape(title)}</h3>'
         '<button class="mw-button" data-action="hide-explanation" data-key="hide-explanation"'
         f' data-value="{escape(asked)}">Close</button></div>'
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from bqplot import Axis
-from traitlets import Enum, Instance, List, Unicode, validate
+from traitlets import Enum, Instance, TraitError, TraitType, Unicode, default, validate
 
 from margin_widgets.account.chart_svg import round_ticks, ticks
 from margin_widgets.account.figures import KeyFigure, figure_of, figure_of_mark
@@ -22,8 +22,9 @@ from margin_widgets.account.frontier import (
     waypoints_of,
 )
 from margin_widgets.account.likely_moves import LikelyMoves
+from margin_widgets.widgets.data_twin import OWN_KEYS
 from margin_widgets.widgets.parsing import parse_number
-from margin_widgets.widgets.picture import MARGIN, OWN_KEYS, Picture, choice, field, slider
+from margin_widgets.widgets.picture import MARGIN, Picture, choice, field, slider
 from margin_widgets.widgets.plotting import (
     CROSS,
     FRAMES,
@@ -166,9 +167,9 @@ class FrontierPlot(PairOfMarks):
         Shared with other widgets; the symbol of ``selection.key`` is across.
     second : str
         The symbol that goes up; by default that of the largest position in another.
-    path : sequence of (float, float)
-        Waypoints of both marks, or a table with a column for each; the caption says what is
-        liquidated on the way.
+    path : sequence of (float, float), or table
+        Waypoints of both marks, or a table with a column named like each symbol; the caption says
+        what is liquidated on the way. It is cleared when one of the symbols becomes another.
     likely : LikelyMoves, optional
         Which moves are to be expected: an ellipse around the present marks holds 95 % of them.
     active : bool
@@ -203,7 +204,7 @@ class FrontierPlot(PairOfMarks):
     empty = "Add positions in two symbols to see how one moves the liquidation price of the other."
     margin = {**MARGIN, "right": 58, "top": 30}  # noqa: RUF012 - read only, as in the base
 
-    path: Any = List(help="waypoints of both marks")
+    path: Any = TraitType(help="waypoints of both marks")
     likely = Instance(LikelyMoves, allow_none=True, help="which moves are to be expected")
     drags = Enum(list(DRAGS), "marks", help="what a drag of the handle does")
 
@@ -219,25 +220,51 @@ class FrontierPlot(PairOfMarks):
         likely: LikelyMoves | None = None,
         active: bool = True,
     ) -> None:
-        self.set_trait("path", list(waypoints_of(path)))
+        self.account = account
+        self.selection = selection = Selection() if selection is None else selection
+        self.set_trait("second", second)
+        self._path_of: tuple[str, str] | None = None
+        self._dropping = False
+        self.set_trait("path", path)
         self.set_trait("likely", likely)
         self._frame: tuple[str, str, Range, Range] = ("", "", (0.0, 1.0), (0.0, 1.0))
         super().__init__(account, selection, second=second, active=active)
         self.observe(self._on_second, ["path", "likely", "drags"])
 
+    @default("path")
+    def _no_path(self) -> list[tuple[float, float]]:
+        return []
+
     @validate("path")
     def _check_path(self, proposal: Any) -> list[tuple[float, float]]:
-        return list(waypoints_of(proposal.value))
+        pair = self._pair_or_none()
+        found = list(waypoints_of(proposal.value, pair))
+        self._path_of = pair
+        return found
+
+    def _pair_or_none(self) -> tuple[str, str] | None:
+        try:
+            return self._pair()
+        except TraitError:
+            return None  # there are no two symbols
 
     def _on_second(self, change: Any) -> None:
-        if change.name == "second":
-            self.set_trait("path", [])  # its waypoints are marks of another symbol
-        super()._on_second(change)
+        if not self._dropping:
+            super()._on_second(change)
 
-    def _on_key(self, change: Any) -> None:
-        if self.data is not None and self.path and self._pair()[0] != self.data.first:
-            self.set_trait("path", [])
-        super()._on_key(change)
+    def update(self) -> None:
+        """Draw the account as it is now, without a path whose waypoints are marks of others."""
+        pair = self._pair_or_none()
+        if self.path and pair is not None and self._path_of != pair:
+            if self._path_of is None:
+                self._path_of = pair
+            else:
+                self._dropping = True
+                try:
+                    self.path = []
+                finally:
+                    self._dropping = False
+        super().update()
 
     def _marks(self) -> tuple[list[Any], list[Any]]:
         self.areas = self._lines(
@@ -365,13 +392,10 @@ class FrontierPlot(PairOfMarks):
             placer.take(data.x, data.y, 18.0)
             for event in data.events:
                 placer.take(event.x, event.y)
-            for region in data.regions:
-                sizes = (region.words, region.short, region.brief)
-                words = next((one for one in sizes if placer.fits(one, region.width)), None)
-                if words is None or region.share < 0.01:
-                    continue
+            frame = narrowest - sum(self.margin[side] - MARGIN[side] for side in ("left", "right"))
+            for region, words in data.labels(placer.fits):
                 # A label grows to one side of its anchor: begin half of it to the left.
-                half = (text_px(words) / 2 + LabelPlacer.GAP) / narrowest * across
+                half = (text_px(words) / 2 + LabelPlacer.GAP) / frame * across
                 tone = region.tone
                 placer.place(region.x - half, region.y, words, tone, reach=2, at_most=60.0)
             placed += placer.placed
@@ -454,7 +478,8 @@ class FrontierPlot(PairOfMarks):
         self.caption = (
             f"{data.first} at {data.price(data.first, x)} and {data.second} at"
             f" {data.price(data.second, y)}: {data.at(x, y)}.{conditional}"
-            f" Release to {'add a waypoint' if self.drags == 'path' else 'apply'}."
+            f" Release to {'add a waypoint' if self.drags == 'path' else 'apply'},"
+            " Escape to leave it."
         )
 
     def _end_preview(self) -> None:

@@ -109,6 +109,7 @@ class FundingDriftPlot(Picture):
             decimals=4,
             preview=lambda percents: self._preview(percents / 100.0),
             commit=self._on_slider,
+            cancel=self.update,
             history=lambda kind: getattr(account, kind)(),
         )
         super().__init__(account, selection, active=active)

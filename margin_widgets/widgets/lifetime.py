@@ -44,8 +44,11 @@ def close_inside(root: Widget) -> None:
 class Part(VBox):
     """A box that remembers what it observes and closes whole."""
 
+    _begun = False
+
     def __init__(self, children: Sequence[Widget], **kwargs: Any) -> None:
         self._followed: list[tuple[HasTraits, Callable[[Any], None], str]] = []
+        self._begun = True
         super().__init__(list(children), **kwargs)
         self.add_class("margin-widgets")
 
@@ -59,6 +62,11 @@ class Part(VBox):
         followed, self._followed = self._followed, []
         for model, handler, name in followed:
             model.unobserve(handler, name)
+
+    def __del__(self) -> None:
+        # Refused by its arguments, it has nothing to free, nor the attributes that closing asks.
+        if self._begun:
+            super().__del__()
 
     def close(self) -> None:
         """Free this widget and everything it owns."""

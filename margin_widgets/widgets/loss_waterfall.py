@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from traitlets import Enum
 
@@ -22,9 +22,7 @@ from margin_widgets.widgets.markup import MODE_TITLES
 from margin_widgets.widgets.move_picture import (
     DEFAULT_SHOCK,
     MovePicture,
-    data_table,
     segments,
-    set_html,
 )
 from margin_widgets.widgets.selection import Selection
 
@@ -64,6 +62,8 @@ class LossWaterfall(MovePicture):
     >>> plot.close()
     """
 
+    title: ClassVar[str] = "Loss waterfall"
+
     measure = Enum(list(MEASURES), "equity", help="what is taken apart")
 
     def __init__(
@@ -76,42 +76,42 @@ class LossWaterfall(MovePicture):
         measure: Measure = "equity",
         active: bool = True,
     ) -> None:
-        self.fall: Waterfall | None = None
         self._keys: dict[str, str] = {}
         self.set_trait("measure", measure)
         super().__init__(
             account,
             selection,
             "waterfall",
-            "Loss waterfall",
             shock=shock,
             marks=marks,
             active=active,
         )
         self.observe(self._on_revision, "measure")
 
-    def _show(self, shock: float | None = None) -> None:
-        if not len(self.account.positions):
-            self.fall = None
-        super()._show(shock)
+    @property
+    def fall(self) -> Waterfall | None:
+        """What is drawn."""
+        data: Waterfall | None = self.data
+        return data
 
     def _tools(self) -> str:
         choices = [(name, title.capitalize()) for name, title in MEASURES.items()]
         return segments("What is taken apart", "measure", choices, self.measure)
 
-    def _draw(self, move: dict[str, Any]) -> None:
-        fall = waterfall(self.account, **move, measure=self.measure)
-        self.fall = fall
+    def _compute(self, move: dict[str, Any]) -> Waterfall:
+        return waterfall(self.account, **move, measure=self.measure)
+
+    def _picture(self, data: Waterfall) -> str:
         self._keys = {
             bar.path: row.key
-            for row in fall.rows
+            for row in data.rows
             for bar in row.bars.values()
             if row.key in self.account.positions
         }
-        set_html(self.picture, picture(fall, self.selection.key))
-        head, rows = fall.table()
-        set_html(self._data_box, data_table(head, rows, words=1))
-        self._words(fall.text, fall.assumptions)
+        return picture(data, self.selection.key)
+
+    def _said(self, data: Waterfall) -> str:
+        return f"{data.text} {data.assumptions}"
 
     def _receive(self, message: dict[str, Any]) -> None:
         if message.get("type") == "explain" and message["path"] in self._keys:
@@ -120,15 +120,6 @@ class LossWaterfall(MovePicture):
             self.measure = message["value"]
             return
         super()._receive(message)
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        bundle = super()._repr_mimebundle_(**kwargs)
-        if isinstance(bundle, dict):
-            self.active = True
-            told = f'<p class="mw-caption">{escape(self.caption)}</p>'
-            bundle["text/html"] = told if self.fall is None else self.fall._repr_html_()
-            bundle["text/plain"] = f"Loss waterfall of {self.account!r}: {self.caption}"
-        return bundle
 
 
 def picture(fall: Waterfall, selected: str = "") -> str:

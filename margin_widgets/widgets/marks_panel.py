@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from margin_widgets.account import formatting as fmt
 from margin_widgets.widgets.editing import REFUSALS, guarded, reason
 from margin_widgets.widgets.frontend import Marks, Styled
-from margin_widgets.widgets.lifetime import Part
 from margin_widgets.widgets.parsing import parse_number
 from margin_widgets.widgets.plotting import nice_step
 from margin_widgets.widgets.selection import Selection
+from margin_widgets.widgets.static_twin import StaticTwin, page_of
 
 if TYPE_CHECKING:
     from margin_widgets.account import Account
@@ -20,7 +20,7 @@ REACH = 0.5
 """A slider reaches this share below and above the mark it was made for."""
 
 
-class MarksPanel(Part):
+class MarksPanel(StaticTwin):
     """Set mark prices: previewed while a slider is dragged, one edit when it is released.
 
     Parameters
@@ -29,7 +29,8 @@ class MarksPanel(Part):
     selection : Selection, optional
         Shared with other widgets.
     preview : callable, optional
-        Called with ``{symbol: price}`` while a slider moves, and with ``{}`` when it is released.
+        Called with ``{symbol: price}`` while a slider moves, and with ``{}`` when it is released
+        without an edit.
     """
 
     def __init__(
@@ -80,6 +81,12 @@ class MarksPanel(Part):
             if errors != self.marks.errors:
                 self.marks.errors = errors
 
+    def static_html(self) -> str:
+        """The marks as a static table."""
+        rows = [(row["symbol"], row["text"], row["note"]) for row in self.marks.rows]
+        told = "" if rows else self.marks.placeholder
+        return page_of("Marks", told, ("Symbol", f"Mark ({self.account.currency})", ""), rows)
+
     def _range(self, symbol: str, mark: float) -> tuple[float, float]:
         """Range of a slider: it stays while the mark is well inside."""
         low, high = self._ranges.get(symbol, (0.0, 0.0))
@@ -105,6 +112,8 @@ class MarksPanel(Part):
             self._set(symbol, text, number)
         elif kind == "cancel":
             self._forget(symbol)
+            if self.preview:
+                self.preview({})
         elif kind == "select":
             self._select(symbol)
         elif kind == "undo":

@@ -43,11 +43,15 @@ def button(
     )
 
 
-def copy_button(key: str, label: str) -> str:
-    """A button that copies the text of the element with this key, and says that it did."""
+def copy_button(key: str, label: str, *, shown: bool = False) -> str:
+    """A button that copies the text of the element with this key, and says that it did.
+
+    Its label is only heard, unless it is `shown`.
+    """
+    words = escape(label) if shown else "Copy"
     return (
         f'<button class="mw-button" data-copy="{escape(key)}" data-key="copy-{escape(key)}"'
-        f' aria-label="{escape(label)}">Copy</button>'
+        f' aria-label="{escape(label)}">{words}</button>'
         f'<span class="mw-copied" role="status" data-copied="{escape(key)}"></span>'
     )
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ipywidgets import Widget
 from traitlets import Bool, Dict, Float, Unicode, validate
 
 from margin_widgets.account.checks import number
+from margin_widgets.widgets.data_twin import data_button, data_table
 from margin_widgets.widgets.editing import guarded
 from margin_widgets.widgets.explaining import Explaining
 from margin_widgets.widgets.frontend import Html, Styled
 from margin_widgets.widgets.number_slider import NumberSlider
 from margin_widgets.widgets.plotting import ALL, BUTTONS_AT_MOST, Throttle
 from margin_widgets.widgets.selection import Selection
+from margin_widgets.widgets.static_twin import DrawnTwin
 
 if TYPE_CHECKING:
     from margin_widgets.account import Account
@@ -25,7 +27,7 @@ REACH, STEP = 60.0, 0.5
 """The slider goes this far both ways, in steps, in per cent."""
 
 
-class MovePicture(Explaining):
+class MovePicture(Explaining, DrawnTwin):
     """A picture of what a move of the marks does; it follows the account and the selection.
 
     Attributes
@@ -51,12 +53,16 @@ class MovePicture(Explaining):
     message = Unicode("", help="why the last action could not be done")
     active = Bool(True, help="whether the picture follows edits; it catches up when set")
 
+    title: ClassVar[str] = "Picture of a move"
+    empty: ClassVar[str] = "Add a position to see what a move does to both modes."
+    remarks: ClassVar[int] = 1
+    """Columns of words at the end of the table."""
+
     def __init__(
         self,
         account: Account,
         selection: Selection | None,
         kind: str,
-        label: str,
         *,
         shock: float,
         marks: Mapping[str, float] | None,
@@ -64,9 +70,10 @@ class MovePicture(Explaining):
     ) -> None:
         self.account = account
         self.selection = Selection() if selection is None else selection
-        self._closed = False
+        self.data: Any = None
+        self._closed = self._open = False
         self._preview = Throttle(self._show)
-        self._switch = Styled(label=f"{label}: what moves")
+        self._switch = Styled(label=f"{self.title}: what moves")
         self._slider = NumberSlider(
             "Move, %",
             "Move in per cent",
@@ -77,12 +84,13 @@ class MovePicture(Explaining):
             decimals=2,
             preview=lambda percents: self._preview(percents / 100.0),
             commit=self._on_slider,
+            cancel=self.update,
             history=lambda kind: getattr(account, kind)(),
         )
         self._message_box = Html(live=True)
-        self.picture = Html(label=label)
+        self.picture = Html(label=self.title)
         self._caption_box = Html()
-        self._data_box = Html()
+        self._data_box = Html(label=f"{self.title}: data")
         super().__init__(
             [
                 self._switch,
@@ -98,7 +106,7 @@ class MovePicture(Explaining):
         self.shock, self.marks = shock, dict(marks or {})
         self.active = active
         self.view = self.selection.view if self._has(self.selection.view) else ALL
-        for one in (self._switch, self.picture):
+        for one in (self._switch, self.picture, self._data_box):
             one.on_msg(guarded(self._receive, self._tell))
         self.follow(account, self._on_revision, "revision")
         self.follow(self.selection, self._on_selection, "view")
@@ -110,9 +118,18 @@ class MovePicture(Explaining):
 
     # What a subclass gives.
 
-    def _draw(self, move: dict[str, Any]) -> None:
-        """Draw a move, told by the arguments it is made of."""
+    def _compute(self, move: dict[str, Any]) -> Any:
+        """What a move does, told by the arguments it is made of."""
         raise NotImplementedError
+
+    def _picture(self, data: Any) -> str:
+        """The picture as HTML."""
+        raise NotImplementedError
+
+    def _said(self, data: Any) -> str:
+        """The sentence, and what is assumed."""
+        said: str = data.text
+        return said
 
     def _tools(self) -> str:
         """Further controls beside the choice of what moves."""
@@ -145,20 +162,35 @@ class MovePicture(Explaining):
         if shock is None:
             self._slider.show(100.0 * self.shock)
         if not symbols:
-            self._words("Add a position to see what a move does to both modes.")
-            set_html(self.picture, "")
+            self.data, self.caption = None, self.empty
+        else:
+            self.data = self._compute(self._move(shock))
+            self.caption = self._said(self.data)
+        set_html(self.picture, "" if self.data is None else self._picture(self.data))
+        set_html(self._caption_box, f'<p class="mw-caption">{html.escape(self.caption)}</p>')
+        self._fill_data()
+
+    def _move(self, shock: float | None = None) -> dict[str, Any]:
+        """The move, as what is computed takes it."""
+        move: dict[str, Any] = {"shock": self.shock if shock is None else shock}
+        if self._has(self.view) and self.view != ALL:
+            move["symbol"] = self.view
+        return {"marks": self.marks} if self.marks and shock is None else move
+
+    def _current(self) -> tuple[Any, str]:
+        if not len(self.account.positions):
+            return None, self.empty
+        data = self._compute(self._move())
+        return data, self._said(data)
+
+    def _fill_data(self) -> None:
+        """The table twin; made only while it is open."""
+        if self.data is None:
             set_html(self._data_box, "")
             return
-        move: dict[str, Any] = {"shock": self.shock if shock is None else shock}
-        if self.view != ALL:
-            move["symbol"] = self.view
-        if self.marks and shock is None:
-            move = {"marks": self.marks}
-        self._draw(move)
-
-    def _words(self, text: str, more: str = "") -> None:
-        self.caption = f"{text} {more}".strip()
-        set_html(self._caption_box, f'<p class="mw-caption">{html.escape(self.caption)}</p>')
+        head, rows = self.data.table()
+        table = data_table(head, rows, words=self.remarks) if self._open else ""
+        set_html(self._data_box, data_button(opened=self._open) + table)
 
     def _on_revision(self, _change: Any) -> None:
         self.message = ""
@@ -190,6 +222,9 @@ class MovePicture(Explaining):
             getattr(self.account, kind)()
         elif kind == "action" and message["action"] == "axis":
             self.view = str(message["value"])
+        elif kind == "action" and message["action"] == "data":
+            self._open = not self._open
+            self._fill_data()
 
     def _tell(self, message: str) -> None:
         self.message = message
@@ -237,21 +272,4 @@ def segments(label: str, action: str, choices: Iterable[tuple[str, str]], chosen
     )
     return (
         f'<div class="mw-seg" role="radiogroup" aria-label="{html.escape(label)}">{buttons}</div>'
-    )
-
-
-def data_table(head: Sequence[str], rows: Iterable[Sequence[str]], words: int = 0) -> str:
-    """The table twin behind *Show data*; the first column and the last `words` ones are words."""
-    last = len(head) - words
-
-    def cells(row: Sequence[str], tag: str) -> str:
-        return "".join(
-            f"<{tag}{' class=mw-right' if 0 < n < last else ''}>{html.escape(cell)}</{tag}>"
-            for n, cell in enumerate(row)
-        )
-
-    body = "".join(f"<tr>{cells(row, 'td')}</tr>" for row in rows)
-    return (
-        '<details data-key="data"><summary>Show data</summary><table class="mw-data"><thead><tr>'
-        f"{cells(head, 'th')}</tr></thead><tbody>{body}</tbody></table></details>"
     )

@@ -29,6 +29,8 @@ class NumberSlider(Part):
         Digits shown.
     preview, commit : callable
         Called with the number; `commit` may refuse it.
+    cancel : callable
+        Called when a drag is taken back: what was previewed is to go.
     history : callable, optional
         Called with ``"undo"`` or ``"redo"`` for the usual keys.
     """
@@ -45,11 +47,13 @@ class NumberSlider(Part):
         decimals: int,
         preview: Callable[[float], None],
         commit: Callable[[float], None],
+        cancel: Callable[[], None],
         history: Callable[[str], None] | None = None,
     ) -> None:
         self._title, self._name, self._decimals = title, name, decimals
         self._range, self._step = (low, high), step
-        self._preview, self._commit, self._history = preview, commit, history
+        self._preview, self._commit = preview, commit
+        self._cancel, self._history = cancel, history
         self._value = value
         self.control = Marks(label=name)
         super().__init__([self.control])
@@ -102,6 +106,7 @@ class NumberSlider(Part):
             self._set(text, number)
         elif kind == "cancel":
             self.control.errors = []
+            self._cancel()
         elif kind in ("undo", "redo") and self._history is not None:
             self._history(str(kind))
 

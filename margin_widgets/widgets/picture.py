@@ -15,11 +15,12 @@ from traitlets import Bool, TraitError, Unicode
 
 from margin_widgets.account.chart_svg import log_ticks
 from margin_widgets.account.figures import KeyFigure
+from margin_widgets.widgets.data_twin import OWN_KEYS, data_button, data_table
 from margin_widgets.widgets.editing import REFUSALS, guarded, reason
 from margin_widgets.widgets.explaining import Explaining
-from margin_widgets.widgets.frontend import Html, Styled
+from margin_widgets.widgets.frontend import FigureKeys, Html, Styled
 from margin_widgets.widgets.lifetime import close_inside
-from margin_widgets.widgets.markup import figure, shown_text
+from margin_widgets.widgets.markup import figure
 from margin_widgets.widgets.plotting import (
     BUTTONS_AT_MOST,
     CROWDED_PX,
@@ -38,18 +39,15 @@ from margin_widgets.widgets.plotting import (
     tick_style,
 )
 from margin_widgets.widgets.selection import Selection
+from margin_widgets.widgets.static_twin import DrawnTwin
 
 if TYPE_CHECKING:
     from margin_widgets.account import Account
 
-# JupyterLab leaves keys to what is focused if that itself carries this attribute; on a parent it
-# does not reach the shortcuts of a notebook, which match whatever has the focus.
-OWN_KEYS = ' data-lm-suppress-shortcuts="true"'
-
 MARGIN = {"top": 24, "bottom": 46, "left": 66, "right": 24}
 
 
-class Picture(Explaining):
+class Picture(Explaining, DrawnTwin):
     """A bqplot figure of something computed from an account.
 
     A subclass computes (`_compute`), draws (`_draw`), says what its table is (`_table`) and which
@@ -85,6 +83,7 @@ class Picture(Explaining):
     log_x: ClassVar[bool] = False
     margin: ClassVar[Mapping[str, int]] = MARGIN
     _made = False
+    _keys: FigureKeys | None = None
 
     def __init__(
         self, account: Account, selection: Selection | None = None, *, active: bool = True
@@ -138,6 +137,8 @@ class Picture(Explaining):
         self._caption_box.add_class("mw-plot-caption")
         for box in (self._controls, self._caption_box, self._data_box):
             box.on_msg(guarded(self._receive, self._tell))
+        if self._keys is not None:
+            self._keys.on_msg(guarded(self._on_figure, self._tell))
         self.observe(self._on_caption, "caption")
         self.observe(self._on_message, "message")
         self.observe(self._on_active, "active")
@@ -164,11 +165,6 @@ class Picture(Explaining):
     def _controls_html(self, data: Any) -> str:
         """Keyboard ways for what the mouse does; `data` is None where nothing is drawn."""
         raise NotImplementedError
-
-    def _table(self, data: Any) -> tuple[Sequence[str], Iterable[Sequence[str]]]:
-        """Head and rows of the table twin."""
-        table: tuple[Sequence[str], Iterable[Sequence[str]]] = data.table()
-        return table
 
     def _figures(self, data: Any) -> Iterable[tuple[str, KeyFigure]]:
         """Names and figures of the account that stand below the caption; a click explains one."""
@@ -233,7 +229,9 @@ class Picture(Explaining):
         moved: Callable[[Any], None],
         end: Callable[[Any], None],
     ) -> None:
-        """Hear of the drags of a mark."""
+        """Hear of the drags of a mark, and of Escape, which takes one back."""
+        if self._keys is None:
+            self._keys = FigureKeys()
         mark.observe(self._on_moved_by_browser, ["x", "y"])
         mark.on_drag_start(self._guard(start))
         mark.on_drag(self._guard(moved))
@@ -303,20 +301,25 @@ class Picture(Explaining):
         if self._closed or not self.active:
             return
         self._preview.cancel()
-        try:
-            self.data = self._compute() if self.account.books.keys else None
-            words = self.empty
-        except (TraitError, ValueError) as error:
-            self.data, words = None, reason(error)
+        self.data, words = self._computed()
         if self.data is not None:
             self._draw(self.data)
-            words = self.data.text
         self._show_figure(self.data is not None)
         self._asked = "" if self.data is None else figures_row(self._figures(self.data))
         self.caption = words
         self._write_caption()  # also where the figures are others under the same words
         assign(self._controls, html=self._controls_html(self.data))
         self._fill_data()
+
+    def _computed(self) -> tuple[Any, str]:
+        try:
+            data = self._compute() if self.account.books.keys else None
+        except (TraitError, ValueError) as error:
+            return None, reason(error)
+        return data, self.empty if data is None else data.text
+
+    def _current(self) -> tuple[Any, str]:
+        return self._computed() if self._stale else (self.data, self.caption)
 
     def _show_figure(self, shown: bool) -> None:
         """Have the figure on the page only while there is something to draw."""
@@ -327,7 +330,8 @@ class Picture(Explaining):
     def _below(self) -> list[Widget]:
         """What stands below the figure."""
         told = [] if self._told is None else [self._told]
-        return [self._message_box, self._caption_box, self._data_box, *told]
+        keys = [] if self._keys is None else [self._keys]
+        return [self._message_box, self._caption_box, self._data_box, *told, *keys]
 
     def _fill_data(self) -> None:
         """The table twin; made only while it is open."""
@@ -335,12 +339,7 @@ class Picture(Explaining):
             assign(self._data_box, html="")
             return
         table = data_table(*self._table(self.data)) if self._open else ""
-        pressed = str(self._open).lower()
-        assign(
-            self._data_box,
-            html=f'<button class="mw-button" data-action="data" data-key="data"{OWN_KEYS}'
-            f' aria-expanded="{pressed}">{"Hide" if self._open else "Show"} data</button>{table}',
-        )
+        assign(self._data_box, html=data_button(opened=self._open) + table)
 
     def _on_revision(self, _change: Any) -> None:
         self.message = ""
@@ -421,15 +420,37 @@ class Picture(Explaining):
             self._preview(*self._held(content["point"])[:-1])
 
     def _on_drag_end(self, content: Any) -> None:
-        self._preview.cancel()
-        self._dragging = False
-        if self.data is None:
+        dragged = self._dragging
+        self._let_go()
+        if not dragged or self.data is None:  # cancelled: the browser still has moved its copy
+            self._commit(lambda: None)
             return
         *where, held = self._held(content["point"])
-        self._end_preview()
         self._commit(lambda: self._release(*where))
         if held:
             self.message = f"{self.message}; {held}" if self.message else held
+
+    def _let_go(self) -> None:
+        self._preview.cancel()
+        self._dragging = False
+        self._end_preview()
+
+    def cancel(self) -> None:
+        """End a drag without an edit: everything is drawn as before it."""
+        if not self._dragging:
+            return
+        self._let_go()
+        self.message = ""
+        self._commit(lambda: None)
+
+    def _on_figure(self, content: Any) -> None:
+        """Escape ends a drag; what holds it in the browser is let go only after the answer."""
+        if content.get("type") == "escape" and self._keys is not None:
+            self._escape()
+            self._keys.send({"type": "escaped"})
+
+    def _escape(self) -> None:
+        self.cancel()
 
     def _held(self, point: Mapping[str, float]) -> tuple[Any, ...]:
         """Where the drag is, held inside of what is possible; last, why it was held, or ""."""
@@ -470,15 +491,6 @@ class Picture(Explaining):
             close_inside(self.figure)
             self.figure.close()
         self._closed = True
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        bundle = super()._repr_mimebundle_(**kwargs)
-        if isinstance(bundle, dict):
-            drawn = self.data
-            page = f"<p>{escape(self.caption)}</p>" if drawn is None else drawn._repr_html_()
-            bundle["text/html"] = page
-            bundle["text/plain"] = f"{self.title}: {self.caption}"
-        return bundle
 
 
 def log_side_by_side(
@@ -550,23 +562,3 @@ def figures_row(figures: Iterable[tuple[str, KeyFigure]]) -> str:
     """A quiet row of figures, each with its name, that explain themselves; "" for none."""
     shown = "".join(figure(text, text.path, label) for label, text in figures)
     return f'<div class="mw-row mw-figures"><span>Explain:</span>{shown}</div>' if shown else ""
-
-
-def data_table(head: Sequence[str], rows: Iterable[Sequence[str]], words: int = 0) -> str:
-    """The table twin: the first column and the last `words` ones are words, the others figures."""
-    last = len(head) - words
-
-    def cells(row: Sequence[str], tag: str) -> str:
-        first, *rest = row
-        return f'<th scope="{"col" if tag == "th" else "row"}">{escape(first)}</th>' + "".join(
-            f'<{tag} class="{"mw-right" if n < last else "mw-remark"}">{shown_text(cell)}</{tag}>'
-            for n, cell in enumerate(rest, 1)
-        )
-
-    body = "".join(f"<tr>{cells(row, 'td')}</tr>" for row in rows)
-    return (
-        f'<div class="mw-scroll" tabindex="0" role="region" aria-label="Data"{OWN_KEYS}'
-        ' data-key="rows">'
-        f'<table class="mw-data"><thead><tr>{cells(head, "th")}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div>"
-    )

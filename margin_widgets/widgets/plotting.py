@@ -312,7 +312,9 @@ class LabelPlacer:
         self._taken: list[list[_Box]] = [[] for _ in self._frames]
         points = [self._sampled(x, y, 5.0) for x, y in lines]
         points += [self._sampled(x, y, 1.5) for x, y in guides]
-        self._cover = np.concatenate(points, axis=1) if points else np.empty((3, 0))
+        cover = np.concatenate(points, axis=1) if points else np.empty((3, 0))
+        # From left to right: what a label may cover is then one slice.
+        self._cover = cover[:, np.argsort(cover[0])]
         self.placed: list[Placed] = []
 
     def _at(self, x: float, y: float) -> tuple[float, float]:
@@ -404,7 +406,7 @@ class LabelPlacer:
             bottom, top = np.array(beside).T[2:]
             cost += 300.0 * ((low < top) & (bottom < high)).sum(axis=1)
         x, y, weight = self._cover
-        under = (x * frame > left - 2) & (x * frame < right + 2)
+        under = slice(*np.searchsorted(x, [(left - 2) / frame, (right + 2) / frame]))
         y, weight = y[under], weight[under]
         cost += ((y > low - 1) & (y < high + 1)) @ weight
         return cost

@@ -5,14 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from traitlets import Enum, Float, TraitError, validate
 
 from margin_widgets.account.figures import KeyFigure, figure_of
-from margin_widgets.account.png import png
 from margin_widgets.account.ratio_curve import (
     CEILING,
     RatioCurve,
@@ -21,8 +19,9 @@ from margin_widgets.account.ratio_curve import (
     resolved,
 )
 from margin_widgets.widgets.curve_picture import CurvePicture
+from margin_widgets.widgets.data_twin import data_button, data_table
 from margin_widgets.widgets.parsing import parse_number
-from margin_widgets.widgets.picture import OWN_KEYS, choice, data_table, field
+from margin_widgets.widgets.picture import choice, field
 from margin_widgets.widgets.plotting import (
     CLEAR,
     CROSS,
@@ -457,7 +456,7 @@ class RatioPlot(CurvePicture):
     def _end_preview(self) -> None:
         """Nothing is shown that the update after a drag does not replace."""
 
-    # ------------------------------------------------------------ table and files
+    # ------------------------------------------------------------ table
 
     def _fill_data(self) -> None:
         """The table twins; made only while they are open."""
@@ -469,62 +468,7 @@ class RatioPlot(CurvePicture):
             tables = data_table(*self.data.table())
             tables += data_table(*self.data.levels_table(), words=1)
             tables += data_table(*self.data.values_table())
-        pressed = str(self._open).lower()
-        button = (
-            f'<button class="mw-button" data-action="data" data-key="data"{OWN_KEYS}'
-            f' aria-expanded="{pressed}">{"Hide" if self._open else "Show"} data</button>'
-        )
-        assign(self._data_box, html=button + tables)
-
-    def _present(self) -> RatioCurve | None:
-        """The account as it is now, also while the plot does not follow it."""
-        if self.data is not None and not self._stale:
-            return self.data
-        if not self.account.books.keys:
-            return None
-        symbol = self.symbol if self.symbol in self.symbols else None
-        return self._read(self.account.curve(symbol, shock=symbol is None))
-
-    def to_svg(self, path: str | Path | None = None) -> str:
-        """Return the picture as a complete SVG file, and write it if a path is given.
-
-        Raises
-        ------
-        ValueError
-            Without positions.
-        """
-        data = self._present()
-        if data is None:
-            raise ValueError("no positions, so there is no margin ratio to draw")
-        text = data.to_svg()
-        if path is not None:
-            Path(path).write_text(text, encoding="utf-8")
-        return text
-
-    def to_png(self, path: str | Path | None = None, *, scale: float = 2.0) -> bytes:
-        """Return the picture as PNG, and write it if a path is given; needs resvg_py.
-
-        Raises
-        ------
-        ImportError
-            If resvg_py is not installed, saying how to get it.
-        """
-        drawn = png(self.to_svg(), scale=scale)
-        if path is not None:
-            Path(path).write_bytes(drawn)
-        return drawn
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        bundle = super()._repr_mimebundle_(**kwargs)
-        if isinstance(bundle, dict):
-            data = self._present()
-            bundle["text/html"] = (
-                "<p>Add a position to see its margin ratio.</p>"
-                if data is None
-                else data._repr_html_()
-            )
-            bundle["text/plain"] = f"Margin ratio: {self.caption if data is None else data.text}"
-        return bundle
+        assign(self._data_box, html=data_button(opened=self._open) + tables)
 
 
 def _nearest_first(data: RatioCurve) -> list[tuple[Level, tuple[float, float]]]:

@@ -15,11 +15,11 @@ from margin_widgets.account.repair import Repair, Repairs, default_amount, repai
 from margin_widgets.widgets.editing import REFUSALS, guarded, reason
 from margin_widgets.widgets.explanation_box import ExplanationBox
 from margin_widgets.widgets.frontend import Styled
-from margin_widgets.widgets.lifetime import Part
 from margin_widgets.widgets.markup import button, figure
 from margin_widgets.widgets.parsing import parse_number
 from margin_widgets.widgets.selection import Selection
 from margin_widgets.widgets.solve_panel import APART
+from margin_widgets.widgets.static_twin import StaticTwin
 
 COLUMNS = {
     "action": "Action",
@@ -34,9 +34,10 @@ COSTS = ("added", "fee", "loss", "cost")
 SORTS = ("rank", *COLUMNS)
 FEW = 12
 """Rows that are listed until all are asked for."""
+_EMPTY = "No positions: there is nothing to repair."
 
 
-class RepairTable(Part):
+class RepairTable(StaticTwin):
     """Actions ranked by the new distance to liquidation and by cost, as the account really stands.
 
     Parameters
@@ -102,7 +103,7 @@ class RepairTable(Part):
         self.active = active
         for one in parts:
             one.on_msg(guarded(self._receive, self._tell))
-        self.follow(account, self.update, "revision")
+        self.follow(account, self._on_account, "revision")
         self.follow(self.selection, self.update, "view")
         self._ready = True
         self.update()
@@ -116,9 +117,12 @@ class RepairTable(Part):
     @property
     def rows(self) -> list[Repair]:
         """The actions as they are sorted."""
-        if self.found is None:
+        return self._sorted(self.found)
+
+    def _sorted(self, found: Repairs | None) -> list[Repair]:
+        if found is None:
             return []
-        ranked = list(self.found)
+        ranked = list(found)
         if self.sort == "rank":
             return ranked[::-1] if self.descending else ranked
         return sorted(ranked, key=lambda one: _sort_key(one, self.sort), reverse=self.descending)
@@ -131,15 +135,25 @@ class RepairTable(Part):
             return
         self._look("")
         self.explanation.hide()
-        self.error = ""
         self._typed = None
-        self.found = None
-        if len(self.account.positions):
-            try:
-                self.found = repairs(self.account, self.amount or None, self.symbol)
-            except REFUSALS as error:
-                self.error = reason(error)
+        self.found, self.error = self._find()
         self._show()
+
+    def _find(self) -> tuple[Repairs | None, str]:
+        """What can be done to the account as it is now, or why that cannot be said."""
+        if not len(self.account.positions):
+            return None, ""
+        try:
+            return repairs(self.account, self.amount or None, self.symbol), ""
+        except REFUSALS as error:
+            return None, reason(error)
+
+    def _current(self) -> tuple[Repairs | None, str]:
+        return (self.found, self.error) if self.active else self._find()
+
+    def _on_account(self, change: Any) -> None:
+        self._look("")  # also of a hidden table: others draw what is looked at
+        self.update()
 
     @observe("amount", "active")
     def _on_question(self, change: Any) -> None:
@@ -172,8 +186,8 @@ class RepairTable(Part):
             getattr(self.account, kind)()
             return
         if kind == "explain" and self.found is not None:
-            place, which = str(message["path"]).split(" ")
-            self._explain(self.found.ranked[int(place)], which, str(message["path"]))
+            which, _, action = str(message["path"]).partition(" ")
+            self._explain(self.found[action], which, str(message["path"]))
         if kind != "action":
             return
         action, value = message["action"], str(message.get("value") or "")
@@ -276,7 +290,7 @@ class RepairTable(Part):
         if self.error:
             return f'<p class="mw-error" style="{APART}">{escape(self.error)}</p>'
         if self.found is None:
-            return '<p class="mw-empty">No positions: there is nothing to repair.</p>'
+            return f'<p class="mw-empty">{_EMPTY}</p>'
         told = self.found[self._looked].text if self._looked else self.found.text
         opening = "Previewed: " if self._looked else ""
         return f'<p class="mw-verdict" style="{APART}">{opening}{escape(told)}</p>'
@@ -330,10 +344,9 @@ class RepairTable(Part):
         )
 
     def _row(self, one: Repair, place: int) -> str:
-        number = self._number(one)
         figures = "".join(
             '<td class="mw-right">'
-            f"{figure(fmt.amount(amount), f'{number} {name}') if amount else fmt.NO_VALUE}</td>"
+            f"{figure(fmt.amount(amount), f'{name} {one.id}') if amount else fmt.NO_VALUE}</td>"
             for name, amount in zip(
                 COSTS, (one.added, one.fee, one.realized_loss, one.cost), strict=True
             )
@@ -350,30 +363,22 @@ class RepairTable(Part):
             f' aria-label="Preview: {title}">Preview</button> '
             f'<button class="mw-button" data-action="apply" data-value="{which}"'
             f' data-key="apply-{place}" aria-label="Apply: {title}">Apply</button></td>'
-            f'<td class="mw-right">{_first_html(one, number)}</td>'
-            f'<td class="mw-right">{_own_html(one, number)}</td>{figures}</tr>'
+            f'<td class="mw-right">{_first_html(one)}</td>'
+            f'<td class="mw-right">{_own_html(one)}</td>{figures}</tr>'
         )
 
-    def _number(self, one: Repair) -> int:
-        """Place of an action in the ranking, by which what is asked of it is found again."""
-        assert self.found is not None
-        return next(n for n, other in enumerate(self.found.ranked) if other is one)
+    def static_text(self) -> str:
+        """The actions in words."""
+        found, error = self._current()
+        if found is None:
+            return error or _EMPTY
+        return "\n".join([found.text, *(one.text for one in found)])
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        bundle = super()._repr_mimebundle_(**kwargs)
-        if isinstance(bundle, dict):
-            bundle["text/html"] = self._static_html()
-            bundle["text/plain"] = self.error or (
-                "\n".join([self.found.text, *(one.text for one in self.found)])
-                if self.found
-                else "No positions: there is nothing to repair."
-            )
-        return bundle
-
-    def _static_html(self) -> str:
-        if self.found is None:
-            told = self.error or "No positions: there is nothing to repair."
-            return f"<p>{escape(told)}</p>"
+    def static_html(self) -> str:
+        """The actions as a static table."""
+        found, error = self._current()
+        if found is None:
+            return f"<p>{escape(error or _EMPTY)}</p>"
         cell = "padding:2px 10px;border:0;white-space:nowrap;text-align:"
         head = "".join(
             f'<th style="{cell}{"left" if name == "action" else "right"}">{title}</th>'
@@ -390,10 +395,10 @@ class RepairTable(Part):
                 )
             )
             + "</tr>"
-            for one in self.rows
+            for one in self._sorted(found)
         )
         return (
-            f"<div><p><b>Repair</b></p><p>{escape(self.found.text)}</p>"
+            f"<div><p><b>Repair</b></p><p>{escape(found.text)}</p>"
             '<div style="overflow-x:auto"><table style="border-collapse:collapse;'
             'font-variant-numeric:tabular-nums;color:inherit;font-size:inherit">'
             f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div></div>"
@@ -424,11 +429,11 @@ def _first_text(one: Repair) -> str:
     return f"{_move_text(one.after.move)} {one.after.pool}"
 
 
-def _first_html(one: Repair, number: int) -> str:
+def _first_html(one: Repair) -> str:
     """The same, the move as a button that explains it."""
     if one.after.move is None:
-        return figure("none", f"{number} first") if one.after.of_pool else "none"
-    return f"{figure(_move_text(one.after.move), f'{number} first')} {escape(one.after.pool)}"
+        return "none"
+    return f"{figure(_move_text(one.after.move), f'first {one.id}')} {escape(one.after.pool)}"
 
 
 def _own_text(one: Repair) -> str:
@@ -439,13 +444,13 @@ def _own_text(one: Repair) -> str:
     return f"{before} → {after}" if before != after else f"{after}"
 
 
-def _own_html(one: Repair, number: int) -> str:
+def _own_html(one: Repair) -> str:
     """The same, both moves as buttons that explain them."""
     if one.action == "close":
         return "closed"
     before, after = map(_move_text, (one.own_before, one.own_after))
-    shown = figure(after, f"{number} after")
-    return f"{figure(before, f'{number} before')} → {shown}" if before != after else shown
+    shown = figure(after, f"after {one.id}")
+    return f"{figure(before, f'before {one.id}')} → {shown}" if before != after else shown
 
 
 def _move_text(move: float | None) -> str:

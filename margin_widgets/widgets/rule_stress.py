@@ -125,6 +125,7 @@ class RuleStress(StaticTwin):
             decimals=2,
             preview=self._preview,
             commit=self._set_scale,
+            cancel=self.update,
             history=self._travel,
         )
         self._controls = Styled(label="Fees, liquidation and symbol")
@@ -233,11 +234,16 @@ class RuleStress(StaticTwin):
         self._show()
 
     def _measure(self, stress: Stress) -> None:
-        own, self._books = self.own, self.account.books
+        self._books = self.account.books
+        self.found, self._problem = self._measured(stress)
+
+    def _measured(self, stress: Stress) -> tuple[Comparison, str]:
+        """The account under both rules, and why the stressed ones cannot be applied."""
+        own = self.own
         try:
-            self.found, self._problem = stress.compare(own), ""
+            return stress.compare(own), ""
         except REFUSALS as error:
-            self.found, self._problem = Comparison(own, own), reason(error)
+            return Comparison(own, own), reason(error)
 
     def _show(self) -> None:
         self._head.html = self._head_html()
@@ -369,8 +375,11 @@ class RuleStress(StaticTwin):
 
     def static_html(self) -> str:
         """Both results as static tables."""
-        said = self._problem or stress_sentence(self.found, self.stress, self.key)
-        return self.found.html(said, "own rules", "stressed rules")
+        found, problem = self.found, self._problem
+        if not self.active:
+            found, problem = self._measured(self.stress)
+        said = problem or stress_sentence(found, self.stress, self.key)
+        return found.html(said, "own rules", "stressed rules")
 
     # -- the tables ---------------------------------------------------------------------------
 

@@ -22,6 +22,7 @@ class Selection(HasTraits):
     control = Tuple(help="what the control with the focus sets, as `code_hint` takes it")
     explain = Unicode("", help="path of the figure that is explained, empty if none")
     answered = Bool(False, help="whether a dashboard shows that explanation")
+    asked_from = Unicode("", help="tab of that dashboard in which it was asked, empty if none")
 
     def ask(self, path: str) -> None:
         """Set what is explained; asked again for the same, whoever observes it hears again."""

@@ -70,7 +70,7 @@ class SettingPicture(Picture):
             return
         x, y, words = self._try(self.data, where[0])
         assign(self.trial, x=np.array([x]), y=np.array([y]), visible=True)
-        self.caption = f"{words} Release to apply."
+        self.caption = f"{words} Release to apply, Escape to leave it."
 
     def _end_preview(self) -> None:
         assign(self.trial, visible=False)

@@ -15,17 +15,18 @@ from margin_widgets.account.figures import KeyFigure, figure_of, figure_of_mark
 from margin_widgets.account.formatting import percent, plain
 from margin_widgets.account.likely_moves import LikelyMoves
 from margin_widgets.account.shock_map import ShockGrid, border, dotted, edges, hatched, shock_map
+from margin_widgets.widgets.data_twin import OWN_KEYS
 from margin_widgets.widgets.frontier_plot import PairOfMarks
-from margin_widgets.widgets.picture import MARGIN, OWN_KEYS, choice, slider
+from margin_widgets.widgets.picture import MARGIN, choice, slider
 from margin_widgets.widgets.plotting import HANDLE, assign, ended, move, side_by_side, tick_style
 from margin_widgets.widgets.selection import Selection
 
 if TYPE_CHECKING:
     from margin_widgets.account import Account
 
-# The same in both themes: what is between white and a colour cannot be a variable.
+# What is between white and a colour cannot be a variable: the style sheet turns it in the dark.
 AHEAD = {"isolated": "#D55E00", "equal": "#FFFFFF", "cross": "#0072B2"}
-STROKE = "#1B1F24"
+STROKE = "var(--mw-ink, #1B1F24)"
 PRINTED_AT_MOST = 20
 SIZES = {"13": "13 × 13", "41": "41 × 41"}
 REACHES = {"0.15": "±15 %", "0.3": "±30 %", "0.6": "±60 %"}

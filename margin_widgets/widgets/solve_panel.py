@@ -25,10 +25,10 @@ from margin_widgets.account.solve.goals import percent
 from margin_widgets.widgets.editing import REFUSALS, guarded, reason
 from margin_widgets.widgets.explanation_box import ExplanationBox
 from margin_widgets.widgets.frontend import Styled
-from margin_widgets.widgets.lifetime import Part
 from margin_widgets.widgets.markup import MODE_TITLES, button, figure
 from margin_widgets.widgets.parsing import parse_number
 from margin_widgets.widgets.selection import Selection
+from margin_widgets.widgets.static_twin import StaticTwin
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -40,12 +40,13 @@ GOALS = {
 }
 _QUANTITY_TITLES = {name: name.capitalize() for name in QUANTITIES}
 _MODES = ("isolated", "cross")
+_EMPTY = "Add a position: without one nothing is ever liquidated."
 APART = "margin-top:8px"
 _MOST_ROWS = 10
 _TYPED = {"survive": "shock", "ratio": "ratio", "price": "price"}
 
 
-class SolvePanel(Part):
+class SolvePanel(StaticTwin):
     """Say what the account is to withstand and see what each margin mode needs for it.
 
     Parameters
@@ -143,14 +144,17 @@ class SolvePanel(Part):
         self._look("")
         self.explanation.hide()
         self._fit()
-        self.error = ""
-        self.answer = None
-        if len(self.account.positions):
-            try:
-                self.answer = self._solve()
-            except REFUSALS as error:
-                self.error = reason(error)
+        self.answer, self.error = self._solved()
         self._show()
+
+    def _solved(self) -> tuple[Answer | None, str]:
+        """What the account needs as it is now, or why that cannot be said."""
+        if not len(self.account.positions):
+            return None, ""
+        try:
+            return self._solve(), ""
+        except REFUSALS as error:
+            return None, reason(error)
 
     def _solve(self) -> Answer:
         goal = self._goal()
@@ -199,6 +203,7 @@ class SolvePanel(Part):
 
     def _on_account(self, change: Any) -> None:
         self._typed.clear()  # the reason goes with the edit, so what was refused goes too
+        self._look("")  # also of a hidden panel: others draw what is looked at
         self.update()
 
     def _on_selection(self, change: Any = None) -> None:
@@ -355,7 +360,7 @@ class SolvePanel(Part):
         if self.error:
             return f'<p class="mw-error" style="{APART}">{escape(self.error)}</p>'
         if self.answer is None:
-            return '<p class="mw-empty">Add a position: without one nothing is ever liquidated.</p>'
+            return f'<p class="mw-empty">{_EMPTY}</p>'
         answer = self.answer
         told = answer.text or " ".join(_in_short(getattr(answer, mode)) for mode in _MODES)
         looked = f" Previewed: {self.previewed}." if self.previewed else ""
@@ -403,15 +408,23 @@ class SolvePanel(Part):
         )
 
     def _headline(self, solution: Solution) -> str:
-        """The number the card is about: the total, or what each position may have."""
-        if solution.total is not None:
+        """What the sentence says is needed: wallets, margins in all, or what each may have."""
+        if solution.total is not None and (solution.mode == "cross" or len(solution.needs) == 1):
             title = "Wallet needed" if solution.mode == "cross" else "Margin needed"
+            facts = []
+            for place, need in enumerate(solution.needs[:4]):
+                asked = f"then need{place}" if place else "then total"
+                shown = self._behind(solution, asked, money(need.needed, need.unit))
+                facts.append((title, f"{shown} {escape(need.unit)}"))
+        elif solution.total is not None:
             shown = self._behind(solution, "then total", fmt.amount(solution.total))
-            facts = [(title, f"{shown} {escape(solution.account.currency)}")]
+            facts = [("Margin needed", f"{shown} {escape(solution.account.currency)}")]
         else:
             keys = self.account.books.places
             facts = []
-            for place, need in enumerate(solution.needs[:4]):
+            # What meets the goal stays as it is, unless all do: then the limit is told.
+            acted_on = [need for need in solution.needs if not need.met] or solution.needs
+            for place, need in enumerate(acted_on[:4]):
                 key = need.name if need.name in keys else ""
                 shown = self._behind(solution, f"then need{place}", _needed(solution, need), key)
                 facts.append((escape(need.name), shown))
@@ -441,14 +454,23 @@ class SolvePanel(Part):
             f"<tbody>{''.join(rows)}</tbody></table>{note}"
         )
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        bundle = super()._repr_mimebundle_(**kwargs)
-        if isinstance(bundle, dict):
-            told = self.error or "Add a position: without one nothing is ever liquidated."
-            shown = f"<p>{escape(told)}</p>" if self.answer is None else self.answer._repr_html_()
-            bundle["text/html"] = f"<div><p><b>Solve</b></p>{shown}</div>"
-            bundle["text/plain"] = str(self.answer or told)
-        return bundle
+    def _current(self) -> tuple[Answer | None, str]:
+        """The answer for the account as it is now, also while the panel does not follow it."""
+        if not self.active:
+            self._fit()
+            return self._solved()
+        return self.answer, self.error
+
+    def static_html(self) -> str:
+        """What each mode needs, or why that cannot be said."""
+        answer, error = self._current()
+        told = f"<p>{escape(error or _EMPTY)}</p>" if answer is None else answer._repr_html_()
+        return f"<div><p><b>Solve</b></p>{told}</div>"
+
+    def static_text(self) -> str:
+        """The answer in words."""
+        answer, error = self._current()
+        return str(answer or error or _EMPTY)
 
 
 # -- pieces -------------------------------------------------------------------------------------

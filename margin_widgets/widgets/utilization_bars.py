@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from traitlets import Bool, Unicode
+from traitlets import Bool, TraitError, Unicode, validate
 
 from margin_widgets.account import formatting as fmt
 from margin_widgets.account.chart_svg import round_step
@@ -16,12 +16,14 @@ from margin_widgets.account.collateral_use import (
     collateral_use,
     with_added,
 )
+from margin_widgets.venues.rules import did_you_mean
+from margin_widgets.widgets.data_twin import data_button, data_table
 from margin_widgets.widgets.editing import guarded
 from margin_widgets.widgets.explaining import Explaining
 from margin_widgets.widgets.frontend import Html, Styled
 from margin_widgets.widgets.markup import MODE_TITLES, figure, meter, ratio_text
 from margin_widgets.widgets.number_slider import NumberSlider
-from margin_widgets.widgets.picture import OWN_KEYS, choice, data_table
+from margin_widgets.widgets.picture import choice
 from margin_widgets.widgets.plotting import Throttle
 from margin_widgets.widgets.selection import Selection
 from margin_widgets.widgets.static_twin import StaticTwin
@@ -83,10 +85,11 @@ class UtilizationBars(Explaining, StaticTwin):
         active: bool = True,
     ) -> None:
         self.account = account
+        self._preview = Throttle(self._show_preview)
+        self._check(asset)  # before anything is made that would have to be closed
         self.selection = selection or Selection()
         self.uses: dict[str, CollateralUse] = {}
         self._open = False
-        self._preview = Throttle(self._show_preview)
         self._choice = Styled(label="Currency of added collateral")
         self._message = Html(live=True)
         self.view = Styled(label="Use of the collateral")
@@ -102,6 +105,7 @@ class UtilizationBars(Explaining, StaticTwin):
             decimals=2,
             preview=self._preview,
             commit=self.add,
+            cancel=self.update,
             history=self._travel,
         )
         parts = [self._choice, self.added, self._message, self.view]
@@ -129,6 +133,17 @@ class UtilizationBars(Explaining, StaticTwin):
     def _travel(self, way: str) -> None:
         getattr(self.account, way)()
 
+    @validate("asset")
+    def _check_asset(self, proposal: Any) -> str:
+        return self._check(str(proposal.value))
+
+    def _check(self, asset: str) -> str:
+        """Refuse a currency that is not there; none stands for the first one."""
+        if asset and asset not in self.assets:
+            hint = did_you_mean(asset, self.assets) or f"; there is {', '.join(self.assets)}"
+            raise TraitError(f"asset: {asset!r} is no collateral of this account{hint}")
+        return asset
+
     # -- out ----------------------------------------------------------------------------------
 
     @property
@@ -138,12 +153,12 @@ class UtilizationBars(Explaining, StaticTwin):
 
     def update(self, change: Any = None) -> None:
         """Show the account as it is now."""
-        if not self.active:
-            return
-        self._preview.cancel()
         if self.asset not in self.assets:
             self.asset = self.assets[0]  # comes back here
             return
+        if not self.active:
+            return
+        self._preview.cancel()
         self._message.html = ""
         options = [(one, one) for one in self.assets]
         chosen = choice("Added currency", "asset", options, self.asset) if len(options) > 1 else ""
@@ -184,12 +199,10 @@ class UtilizationBars(Explaining, StaticTwin):
         if self._open:
             for mode, use in self.uses.items():
                 tables += f"<h4>{MODE_TITLES[mode]}</h4>"
-                tables += "".join(data_table(*one) for one in (use.table(), use.pools_table()))
-        pressed = str(self._open).lower()
-        self._data_box.html = (
-            f'<button class="mw-button" data-action="data" data-key="data"{OWN_KEYS}'
-            f' aria-expanded="{pressed}">{"Hide" if self._open else "Show"} data</button>{tables}'
-        )
+                tables += "".join(
+                    data_table(*one, name=mode) for one in (use.table(), use.pools_table())
+                )
+        self._data_box.html = data_button(opened=self._open) + tables
 
     def _on_revision(self, change: Any) -> None:
         self.update()
@@ -277,14 +290,16 @@ def _asset_bars(use: CollateralUse) -> str:
 
 def _asset_row(one: AssetUse, scale: float) -> str:
     face, counted = max(one.face, 0.0), max(one.counted, 0.0)
-    at_work = max(counted - max(one.idle, 0.0), 0.0)
-    parts = (("mw-cut", face), ("mw-im", counted), ("", at_work))
+    parts = (("mw-cut", face), ("mw-im", counted), ("", max(one.at_work, 0.0)))
     shares = [(name, share / scale if scale > 0 else 0.0) for name, share in parts]
     said = [f"face value {fmt.amount(one.face)}", f"margin value {fmt.amount(one.counted)}"]
     if one.haircut > 0.005:
         said.append(f"haircut {fmt.amount(one.haircut)}")
-    if one.idle:
+    if one.lent > 0.005:
+        said.append(f"lent {fmt.amount(one.lent)}")
+    elif one.idle:
         said.append(f"idle {fmt.amount(one.idle)}")
+    said.append(f"at work {fmt.amount(one.at_work)}")
     if one.face < 0:
         said.append("a loan")
     text = fmt.amount(one.counted)
@@ -297,6 +312,8 @@ def _asset_row(one: AssetUse, scale: float) -> str:
         whole = fmt.amount(one.face)
         shown = figure(whole, f"collateral.{one.asset}") if one.amount is not None else whole
         number += f" of {shown}"
+    if one.lent > 0.005:
+        number = f"lent <b>{fmt.amount(one.lent)}</b>"
     return _row(one.asset, meter(shares, f"{one.asset}: {', '.join(said)}"), number)
 
 
@@ -317,9 +334,13 @@ def _pool_bars(use: CollateralUse) -> str:
 
 def _pool_row(pool: PoolReport, mode: str) -> str:
     balance = pool.margin_balance
-    initial = pool.initial_margin / balance if balance > 0 else 1.0
-    ratio = 1.0 if pool.margin_ratio is None else pool.margin_ratio
-    told = ratio_text(pool.margin_ratio)
+    required = max(pool.initial_margin, pool.maintenance_margin) > 0 or balance < 0
+    # Nothing is held against something required: the bar is full.
+    none = 1.0 if required else 0.0
+    initial = pool.initial_margin / balance if balance > 0 else none
+    ratio = none if pool.margin_ratio is None else pool.margin_ratio
+    calm = pool.margin_ratio is None and not required
+    told = "nothing required" if calm else ratio_text(pool.margin_ratio)
     label = f"{pool.name}: maintenance {told}, initial margin {fmt.percent(initial, 1)}"
     path = f"{mode}.pools.{pool.name}.margin_ratio"
     bar = meter((("mw-im", initial), ("", ratio)), label)

@@ -136,12 +136,15 @@ class VenueTable(StaticTwin):
         """Show the account as it is now."""
         if not self.active:
             return
+        self.rows = self._under_all()
+        self._groups, self._books = self.rows.by_rules, self.account.books
+        self._show()
+
+    def _under_all(self) -> VenueRows:
         own = self.account.venue
         others = [self._choices[name] for name in self.chosen]
         wanted = [own, *(rules for rules in others if rules != own)]
-        self.rows = venue_rows(self.account, wanted, tiers=self.tiers)
-        self._groups, self._books = self.rows.by_rules, self.account.books
-        self._show()
+        return venue_rows(self.account, wanted, tiers=self.tiers)
 
     def _show(self) -> None:
         self._controls.html = self._controls_html()
@@ -304,7 +307,8 @@ class VenueTable(StaticTwin):
 
     def static_html(self) -> str:
         """The rows as a static table."""
-        return self.rows.html(self.position)
+        rows = self.rows if self.active else self._under_all()
+        return rows.html(self.position)
 
     # -- in -----------------------------------------------------------------------------------
 

@@ -175,7 +175,8 @@ def test_escape_brush_and_ghosts(desk: Desk) -> None:
     x, width, bottom = frame["x"], frame["width"], frame["y"] + frame["height"]
     desk.page.mouse.click(x + 0.05 * width, bottom - frame["height"] * 5_000 / 20_000)
     desk.until(lambda: desk.python("dashboard.selection.mode") == "isolated", "the mode")
-    assert desk.root.locator(".mw-card.mw-chosen.mw-isolated").count() == 1
+    chosen = desk.root.locator(".mw-card.mw-chosen.mw-isolated")
+    desk.until(lambda: chosen.count() == 1, "the card of the mode")
 
     # A brush reads a range; Escape leaves it.
     plot.get_by_role("radio", name="Brush").click()

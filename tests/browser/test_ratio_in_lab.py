@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from playwright.sync_api import Locator
 
 from tests.browser.harness import Lab
@@ -10,16 +12,19 @@ from tests.browser.test_stories import REF2, Desk
 SPACE = "\N{NO-BREAK SPACE}"
 
 
-def drag_up(desk: Desk, what: Locator, dy: float) -> None:
-    """Drag something along y in small steps, as a hand does."""
+def drag_by(
+    desk: Desk, what: Locator, dx: float, dy: float, held: Callable[[], None] = lambda: None
+) -> None:
+    """Drag something in small steps, as a hand does; `held` happens before it is let go."""
     box = what.bounding_box()
     assert box is not None
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     desk.page.mouse.move(x, y)
     desk.page.mouse.down()
     for step in range(1, 9):
-        desk.page.mouse.move(x, y + dy * step / 8)
+        desk.page.mouse.move(x + dx * step / 8, y + dy * step / 8)
         desk.page.wait_for_timeout(20)
+    held()
     desk.page.mouse.up()
 
 
@@ -74,13 +79,35 @@ def test_ratio_collateral_and_code(lab: Lab) -> None:
     ratio.locator("path.line").first.wait_for(state="attached")
     handle = ratio.locator("path.element").filter(visible=True).last
     before = handle.bounding_box()
-    drag_up(desk, handle, 43)  # a sixth of the height is 25 %
+    drag_by(desk, handle, 0, 43)  # a sixth of the height is 25 %
     desk.until(lambda: nb.run("round(dashboard.ratio.alert, 2)") == "0.55", "the alert dragged")
     desk.until(lambda: f"your alert 55{SPACE}%" in caption.inner_text(), "the sentence")
     after = handle.bounding_box()
     assert before is not None
     assert after is not None
     assert abs(after["y"] - before["y"] - 43) < 2
+    # Escape takes a drag of it back, though the hand still holds it.
+    held = nb.run("dashboard.ratio.alert")
+
+    def escape(seen: Callable[[], bool], left: Callable[[], bool]) -> None:
+        desk.until(seen, "the preview")
+        page.keyboard.press("Escape")
+        desk.until(left, "what was there before")
+
+    there = f"your alert 55{SPACE}%"
+    drag_by(
+        desk,
+        handle,
+        0,
+        -60,
+        lambda: escape(
+            lambda: there not in caption.inner_text(), lambda: there in caption.inner_text()
+        ),
+    )
+    assert nb.run("dashboard.ratio.alert") == held
+    back = handle.bounding_box()
+    assert back is not None
+    assert abs(back["y"] - after["y"]) < 1
     ratio.get_by_role("radio", name="Maintenance ÷ balance").focus()
     page.keyboard.press("ArrowRight")
     desk.until(lambda: "it falls towards liquidation" in caption.inner_text(), "the convention")
@@ -100,9 +127,25 @@ def test_ratio_collateral_and_code(lab: Lab) -> None:
     desk.until(lambda: "must be >=" in ratio.locator(".mw-error").inner_text(), "the refusal")
     assert nb.run("dashboard.ratio.alert") == "0.8"
 
-    # Collateral by keyboard: a number typed is one edit, with its code.
+    # Collateral by a slider: dragged and left by Escape, it has added nothing. Then by keyboard:
+    # a number typed is one edit, with its code.
     bars = desk.open_tab("Utilisation", ".mw-utilization")
     amount = bars.get_by_role("textbox", name="Added collateral")
+    added = bars.get_by_role("slider", name="Added collateral")
+    box = added.bounding_box()
+    assert box is not None
+    drag_by(
+        desk,
+        added,
+        box["width"] / 4,
+        0,
+        lambda: escape(
+            lambda: "released, it is one edit" in bars.inner_text(),
+            lambda: "released, it is one edit" not in bars.inner_text(),
+        ),
+    )
+    assert desk.python("account.collateral['USDT']") == 10_000
+    assert added.input_value() == "0"
     amount.fill("1000")
     amount.press("Enter")
     desk.until(lambda: desk.python("account.collateral['USDT']") == 11_000, "the collateral")

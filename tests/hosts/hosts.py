@@ -30,6 +30,8 @@ from tests.browser.harness import (
     write_notebook,
 )
 
+ROOT = Path(__file__).resolve().parent.parent.parent
+
 
 def lightness(page: Page, selector: str, part: str = "backgroundColor") -> float:
     """Return how light a colour of an element is, from 0 to 1.
@@ -55,9 +57,15 @@ def lightness(page: Page, selector: str, part: str = "backgroundColor") -> float
 
 
 class NotebookServer(LabServer):
-    """Jupyter Notebook 7 on a free port."""
+    """Jupyter Notebook 7 on a free port, with the extension as this checkout has built it."""
 
     module = "notebook"
+
+    def prepare(self, base: Path) -> None:
+        """Put the extension where this server looks for it."""
+        extensions = base / "data" / "labextensions"
+        extensions.mkdir(parents=True)
+        (extensions / "margin-widgets").symlink_to(ROOT / "margin_widgets" / "labextension")
 
 
 class DocumentPage(NotebookPage):

@@ -24,7 +24,7 @@ ROOT = HERE.parent.parent
 BUILT = ROOT / "build" / "hosts"
 
 # Building and starting take a minute or two on a small machine, the first time some downloads.
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
 
 def pyodide() -> Path:

@@ -26,4 +26,11 @@ def test_a_typed_size_and_an_arrow_key_change_everything(notebook7: Notebook7) -
     print(f"Notebook 7: {type_a_size(nb):.0f} ms from key to curves")
     press_an_arrow(nb)
     assert nb.run("account.positions['BTCUSDT'].quantity, len(heard)") == "(0.6, 2)"
+    # What of the extension applies here is here.
+    commands = nb.page.evaluate("() => window.jupyterapp.commands.listCommands()")
+    assert "margin-widgets:open-notebook-account" in commands
+    nb.add_cell("account.report_card()")
+    card = nb.page.locator(".mwl-card")
+    card.wait_for()
+    assert card.locator("svg.mw-figure").count() == 2
     nb.assert_clean_console()

@@ -9,11 +9,16 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Locator, expect
 
 import margin_widgets as mw
 from margin_widgets.account.document import dumps
 from tests.lab.lab_page import Dashboard, ExtensionPage, ExtensionServer, written
+
+
+def card(lab: ExtensionPage, title: str) -> Locator:
+    """A card of the launcher in front."""
+    return lab.page.locator(".jp-LauncherCard", has_text=title).filter(visible=True)
 
 
 def test_new_from_the_launcher_is_edited_and_saved(lab: ExtensionPage) -> None:
@@ -25,7 +30,7 @@ def test_new_from_the_launcher_is_edited_and_saved(lab: ExtensionPage) -> None:
     page.locator(".jp-Dialog button", has_text="Cancel").click()
     assert not list(lab.server.root.glob("untitled*"))
     lab.command("launcher:create")
-    page.locator(".jp-LauncherCard", has_text="Margin account").click()
+    card(lab, "Margin account").click()
     page.locator(".jp-Dialog select").select_option("Two long perpetuals")
     page.locator(".jp-Dialog button", has_text="Create").click()
     path = "untitled.margin.json"
@@ -352,7 +357,7 @@ def test_an_account_of_a_notebook_is_edited_from_both_sides(lab: ExtensionPage) 
     )
     banner = desk.root.locator(".mwl-banner")
     expect(banner).to_contain_text("The notebook's kernel was started anew", timeout=20_000)
-    expect(page.locator(".mwl-status")).to_have_count(0)
+    expect(page.locator(".mwl-status")).not_to_be_visible()
     banner.locator("button").click()
     expect(banner).to_contain_text("no account 'book'", timeout=20_000)
     lab.show(file.name)
@@ -439,7 +444,7 @@ def test_it_speaks_german(lab: ExtensionPage, browser: Browser) -> None:
         )
         expect(tab.locator(".mwl-tools button")).to_have_text("Als JSON öffnen")
         german.command("launcher:create")
-        expect(german.page.locator(".jp-LauncherCard", has_text="Margin-Konto")).to_be_visible()
+        expect(card(german, "Margin-Konto")).to_be_visible()
         german.close_all()
     finally:
         chosen.unlink()

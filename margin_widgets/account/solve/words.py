@@ -43,7 +43,7 @@ def margins(
     else:
         equals = " = " if len(needs) <= _NAMED else ", in all "
         parts = f"margins of {_listed(amounts, ' + ')}{equals}{fmt.amount(total)}"
-        parts += f" {account.currency if others else unit}"
+        parts += f" {account.currency}"
     text = f"{_opening(goal, needs, 'isolated needs ')}{parts}{_made_of(goal, targets, total)}."
     text += _against_present(needs)
     for asset, more in short.items():
