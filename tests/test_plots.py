@@ -1028,3 +1028,25 @@ def test_a_liq_label_among_others_stands_at_its_marker(preset: Callable[[], mw.A
     assert len(own) > 2 or set(away) == set(own)  # both of two have a name
     assert max(away.values()) <= (2.01 if len(own) > 2 else 4.01)
     plot.close()
+
+
+def test_of_many_liquidations_the_nearest_are_marked() -> None:
+    """Hundreds of markers would cover each other; the curve still takes every step."""
+    names = [f"C{n:03d}USDT" for n in range(80)]
+    account = mw.Account(
+        venue=mw.venues.generic(tiers=dict.fromkeys(names, 0.005)),
+        collateral={"USDT": 100_000},
+        positions=[
+            mw.Position(name, quantity=1, entry_price=100, leverage=8 + n / 40)
+            for n, name in enumerate(names)
+        ],
+        marks=dict.fromkeys(names, 100.0),
+    )
+    plot = EquityPlot(account)
+    assert plot.curve is not None
+    events = plot.curve.isolated.events
+    own = [one.event for one in plot._markers if one.mode == "isolated"]
+    assert len(events) == 80
+    assert own == list(events[:60])
+    assert max(abs(one.x) for one in own) <= min(abs(one.x) for one in events[60:])
+    plot.close()

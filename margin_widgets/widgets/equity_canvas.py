@@ -11,7 +11,7 @@ from traitlets import Bool, Dict, validate
 from margin_widgets.account.equity_picture import EquityPicture, Ghost, ghost
 from margin_widgets.account.lead import lead_regions
 from margin_widgets.widgets.curve_picture import CurvePicture
-from margin_widgets.widgets.equity_guides import GUIDES, TINTED, guide_rows
+from margin_widgets.widgets.equity_guides import GUIDES, TINTED, guide_rows, marked
 from margin_widgets.widgets.equity_labels import Marker, Scene, labels
 from margin_widgets.widgets.plotting import (
     CLEAR,
@@ -153,7 +153,7 @@ class EquityCanvas(CurvePicture):
                 ("cross", CROSS, curve.cross),
                 ("isolated", ISOLATED, curve.isolated),
             )
-            for event in series.events
+            for event in marked(series)
             if low <= event.x <= high
         ]
         entries = tuple(self._entries().values())

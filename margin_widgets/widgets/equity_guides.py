@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from margin_widgets.account.curve import Curve
+from margin_widgets.account.curve import Curve, LiquidationEvent, ModeCurve
 from margin_widgets.account.lead import Region
 from margin_widgets.engine.piecewise import evaluate
 from margin_widgets.widgets.plotting import CROSS, ISOLATED, LabelPlacer
@@ -34,11 +34,19 @@ TINTED = {"cross ahead": (CROSS, 0.09), "isolated ahead": (ISOLATED, 0.09)}
 TINTED["below zero"] = ("var(--mw-plot-stem, #80868B)", 0.10)
 """Fill and opacity of the rows that are areas."""
 
+MARKED_AT_MOST = 60
+"""Liquidations of a mode with marks of their own; more would cover each other."""
+
 _FRAME_PX = 520.0
 """A usual width of the frame, by which slants and brackets are sized."""
 _HATCH_PX, _BRACKET_PX = 13.0, 4.0
 SEEN_PX = 1.0
 """A jump of fewer pixels cannot be seen; hundreds of brackets for nothing would slow each edit."""
+
+
+def marked(mode: ModeCurve) -> Sequence[LiquidationEvent]:
+    """The liquidations that are marked: those nearest to the present. Curve and table have all."""
+    return mode.events[:MARKED_AT_MOST]
 
 
 def guide_rows(
@@ -81,7 +89,7 @@ def guide_rows(
     tick, half = 0.035 * (top - bottom), _BRACKET_PX / _FRAME_PX * (x[1] - x[0])
     seen = SEEN_PX * (top - bottom) / LabelPlacer.HEIGHT
     for mode in (curve.cross, curve.isolated):
-        for event in mode.events:
+        for event in marked(mode):
             ends = [event.equity_before, event.equity_after]
             add("jump", [event.x, event.x], ends)
             if abs(ends[1] - ends[0]) >= seen:

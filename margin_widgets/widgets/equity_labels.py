@@ -21,6 +21,8 @@ OVER_ANOTHER = 290.0
 TOGETHER_PX = (5.0, 22.0)
 # A label reaches other markers that are this near, up and down.
 AMONG_OTHERS_PX = 84.0
+FEW = 3
+"""Of so few markers every one has a name, if need be some rows above."""
 JUMP_PX = 16.0
 BELOW_ZERO = (
     "below zero: paid by the insurance fund or others",
@@ -128,7 +130,8 @@ class _Labels:
             text = f"LIQ {who} {'now' if event.x == curve.mark else place(curve, event.x)}"
             given = condition(curve) if cross and event.x != curve.mark else ""
             # Rows away, a label that no line leads from would be read as another marker's.
-            reach = 6 if cross else 4 if self._alone(group, text) else 2
+            few = len(self.scene.markers) <= FEW
+            reach = 6 if cross else 4 if few or self._alone(group, text) else 2
             for said, at_most in (
                 (f"{text} {given}", OVER_ANOTHER),
                 (text, 1e4 if cross else OVER_ANOTHER),
