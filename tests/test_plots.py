@@ -18,6 +18,7 @@ from margin_widgets.account.curve_words import place as place_words
 from margin_widgets.account.formatting import amount
 from margin_widgets.account.lead import lead_regions
 from margin_widgets.widgets.editing import guarded
+from margin_widgets.widgets.equity_guides import MARKED_AT_MOST
 from margin_widgets.widgets.equity_plot import GUIDES, EquityPlot
 from margin_widgets.widgets.plotting import (
     FRAMES,
@@ -1047,6 +1048,6 @@ def test_of_many_liquidations_the_nearest_are_marked() -> None:
     events = plot.curve.isolated.events
     own = [one.event for one in plot._markers if one.mode == "isolated"]
     assert len(events) == 80
-    assert own == list(events[:60])
-    assert max(abs(one.x) for one in own) <= min(abs(one.x) for one in events[60:])
+    assert own == list(events[:MARKED_AT_MOST])
+    assert max(abs(one.x) for one in own) <= min(abs(one.x) for one in events[MARKED_AT_MOST:])
     plot.close()

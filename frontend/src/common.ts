@@ -8,6 +8,7 @@ export interface Model {
   send(content: unknown): void;
   on(event: string, callback: (...args: any[]) => void): void;
   off(event: string, callback: (...args: any[]) => void): void;
+  readonly widget_manager: { get_model(id: string): Promise<unknown> };
 }
 
 export interface RenderContext {

@@ -6,6 +6,7 @@
  * as shares of the frame from its upper left.
  */
 import { Disposer, makeRoot, type RenderContext } from "./common";
+import { initialize } from "./together";
 
 /** How far a pointer may stray, in pixels, for a press to be a click. */
 const STRAY = 3;
@@ -103,4 +104,4 @@ function render({ model, el }: RenderContext): () => void {
   return () => disposer.dispose();
 }
 
-export default { render };
+export default { initialize, render };

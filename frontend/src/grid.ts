@@ -24,9 +24,42 @@ export interface Column {
 export interface Row {
   id: string;
   text: Record<string, string>;
-  raw?: Record<string, string>;
-  classes?: Record<string, string>;
-  flags?: string[];
+  raw?: Record<string, string> | undefined;
+  classes?: Record<string, string> | undefined;
+  flags?: string[] | undefined;
+}
+
+type Texts = Record<string, (string | null)[]>;
+
+/** All rows as they arrive: the texts of each field by row, null where a row has none. */
+export interface RowColumns {
+  id: string[];
+  text?: Texts;
+  raw?: Texts;
+  classes?: Texts;
+  /** Flags of each row, separated by spaces. */
+  flags?: string[] | undefined;
+}
+
+/** The fields of one row that it has. */
+function textsOf(columns: Texts | undefined, index: number): Record<string, string> | undefined {
+  if (!columns) return undefined;
+  const found: Record<string, string> = {};
+  for (const field in columns) {
+    const text = columns[field]![index];
+    if (text !== null && text !== undefined) found[field] = text;
+  }
+  return found;
+}
+
+export function rowsFrom(columns: RowColumns | null): Row[] {
+  return (columns?.id ?? []).map((id, index) => ({
+    id,
+    text: textsOf(columns!.text, index) ?? {},
+    raw: textsOf(columns!.raw, index),
+    classes: textsOf(columns!.classes, index),
+    flags: columns!.flags?.[index]?.split(" ").filter(Boolean),
+  }));
 }
 
 export interface GridOptions {
@@ -81,6 +114,9 @@ export class Grid {
   private destroyed = false;
   private lastData = -Infinity;
   private idleTimer = 0;
+  /** Pixels between the table's edges, and of its rows beside the scroll bar. */
+  private room = 0;
+  private width = 0;
 
   constructor(
     parent: HTMLElement,
@@ -227,7 +263,9 @@ export class Grid {
         if (element) this.options.paintRow(element, row, this.index.get(row.id)!);
       }
     }
-    this.layout();
+    // To measure has the browser lay out the page: other texts alone leave the room as it was.
+    if (moved) this.layout();
+    else this.share();
     return moved;
   }
 
@@ -326,8 +364,7 @@ export class Grid {
    * way below its `hide_below`, while long texts make the table scroll sideways.
    */
   private fit(width: number): { columns: Column[]; needs: number[]; tight: boolean } {
-    const room = this.element.clientWidth;
-    const columns = this.options.columns.filter((column) => room >= (column.hide_below ?? 0));
+    const columns = this.options.columns.filter((column) => this.room >= (column.hide_below ?? 0));
     const needs = columns.map((column) => this.naturalWidth(column, width));
     const over = needs.reduce((sum, need) => sum + need, 0) - width;
     if (over <= 0) return { columns, needs, tight: false };
@@ -335,10 +372,18 @@ export class Grid {
     return { columns, needs: needs.map((need) => need - give), tight: true };
   }
 
-  /** Widths from the longest texts. */
+  /** Widths from the room there is now and the longest texts. */
   layout(): void {
     if (!this.built) return;
-    const width = this.holder.clientWidth;
+    this.room = this.element.clientWidth;
+    this.width = this.holder.clientWidth;
+    this.share();
+    this.showMore();
+  }
+
+  /** Widths from the longest texts, in the room there was when it was last measured. */
+  private share(): void {
+    const { width } = this;
     if (!width) return;
     const { columns, needs, tight } = this.fit(width);
     this.element.classList.toggle("mw-tight", tight);
@@ -368,7 +413,6 @@ export class Grid {
     });
     // What is scrolled into view must not end up below the frozen column.
     this.holder.style.scrollPaddingLeft = `${this.widths.get(columns[0]?.field ?? "") ?? 0}px`;
-    this.showMore();
   }
 
   /** Shades the edges behind which columns are: scroll bars may be invisible until used. */

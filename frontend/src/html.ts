@@ -16,6 +16,7 @@ import {
   type RenderContext,
 } from "./common";
 import { watchKernel } from "./kernel";
+import { initialize } from "./together";
 
 const CONTROL = "select[data-action], input[data-action]";
 const HIDE = "hide-explanation";
@@ -64,18 +65,22 @@ function findAgain(element: HTMLElement): string | null {
   return null;
 }
 
-/** Replace the content, keeping focus, typed text, scroll positions and open details. */
-function replaceContent(root: HTMLElement, html: string): void {
+/**
+ * Replace the content, keeping focus, typed text, scroll positions and open details. Only what has
+ * been scrolled is asked where it is: the answer takes a layout of the whole page.
+ */
+function replaceContent(root: HTMLElement, html: string, scrolled: Set<EventTarget>): void {
   const focused = focusedIn(root);
   const again = focused && focused !== root ? findAgain(focused) : null;
   const typed = focused instanceof HTMLInputElement ? focused : null;
   const kept = [...root.querySelectorAll<HTMLElement>("[data-key]")].map((element) => ({
     key: element.dataset.key!,
-    top: element.scrollTop,
-    left: element.scrollLeft,
+    top: scrolled.has(element) ? element.scrollTop : 0,
+    left: scrolled.has(element) ? element.scrollLeft : 0,
     open: element instanceof HTMLDetailsElement ? element.open : null,
   }));
-  const { scrollTop, scrollLeft } = root;
+  const own = scrolled.has(root) ? { top: root.scrollTop, left: root.scrollLeft } : null;
+  scrolled.clear();
 
   root.innerHTML = html;
 
@@ -87,8 +92,7 @@ function replaceContent(root: HTMLElement, html: string): void {
     element.scrollLeft = left;
     if (open !== null && element instanceof HTMLDetailsElement) element.open = open;
   }
-  root.scrollTop = scrollTop;
-  root.scrollLeft = scrollLeft;
+  if (own) root.scrollTo({ ...own, behavior: "instant" });
   setTabStops(root);
 
   const target = again && root.querySelector<HTMLElement>(again);
@@ -261,6 +265,11 @@ function render({ model, el }: RenderContext): () => void {
     return true;
   };
   let shown: string | null = null;
+  const scrolled = new Set<EventTarget>();
+  const measured = () => {
+    revealChosen(root);
+    reachScrolled(root);
+  };
   const names = text("names");
   const id = freshId("mw-name");
   const update = () => {
@@ -270,11 +279,10 @@ function render({ model, el }: RenderContext): () => void {
     shown = html;
     // A live region has to be on the page before it says something, but without a place there.
     el.classList.toggle("mw-silent", !html);
-    replaceContent(root, html);
-    revealChosen(root);
+    replaceContent(root, html, scrolled);
     if (fresh) takeFocus(root);
     // Later: to measure now would have the browser lay out the page for each part that changed.
-    if (html.includes("mw-data")) requestAnimationFrame(() => reachScrolled(root));
+    if (/mw-data|mw-tabs|mw-seg/.test(html)) requestAnimationFrame(measured);
     nameBeside(el, root, names, id);
   };
   const released = () => {
@@ -350,12 +358,12 @@ function render({ model, el }: RenderContext): () => void {
   disposer.listen(root, "keydown", walk);
   disposer.listen(root, "keydown", (event) => closeExplanation(event, el));
   disposer.listen(root, "pointerover", (event) => titleIfCut(event.target));
+  disposer.listen(root, "scroll", (event) => void scrolled.add(event.target!), true);
   // What stands beside comes in its own time, and may be replaced.
   const neighbours = new MutationObserver(() => nameBeside(el, root, names, id));
   let box: HTMLElement | null = null;
   const sizes = new ResizeObserver(() => {
-    revealChosen(root);
-    reachScrolled(root);
+    measured();
     if (!names || box === el.parentElement || !el.parentElement) return;
     box = el.parentElement;
     neighbours.disconnect();
@@ -377,4 +385,4 @@ function render({ model, el }: RenderContext): () => void {
   return () => disposer.dispose();
 }
 
-export default { render };
+export default { initialize, render };

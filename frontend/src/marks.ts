@@ -15,6 +15,7 @@ import {
   type Model,
   type RenderContext,
 } from "./common";
+import { initialize } from "./together";
 
 interface MarkData {
   symbol: string;
@@ -403,4 +404,4 @@ function render({ model, el }: RenderContext): () => void {
   return () => disposer.dispose();
 }
 
-export default { render };
+export default { initialize, render };

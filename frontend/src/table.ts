@@ -19,7 +19,16 @@ import {
   type RenderContext,
 } from "./common";
 import { CellEditor } from "./editor";
-import { alignment, Grid, ROW_HEIGHT, type Column, type Row } from "./grid";
+import {
+  alignment,
+  Grid,
+  ROW_HEIGHT,
+  rowsFrom,
+  type Column,
+  type Row,
+  type RowColumns,
+} from "./grid";
+import { initialize } from "./together";
 
 interface CellError {
   row: string;
@@ -99,7 +108,7 @@ class TableView {
     this.columns = (this.model.get("columns") as Column[] | null) ?? [];
     this.grid = new Grid(this.body, {
       columns: this.columns,
-      rows: (this.model.get("rows") as Row[] | null) ?? [],
+      rows: rowsFrom(this.model.get("rows") as RowColumns | null),
       label: String(this.model.get("label") ?? ""),
       placeholder: String(this.model.get("placeholder") || "No rows"),
       maxHeight: Number(this.model.get("max_height")) || DEFAULT_MAX_HEIGHT,
@@ -139,7 +148,7 @@ class TableView {
   }
 
   private takeRows(): void {
-    const rows = (this.model.get("rows") as Row[] | null) ?? [];
+    const rows = rowsFrom(this.model.get("rows") as RowColumns | null);
     const focused = focusedIn(this.root);
     const at = this.active ? this.grid.indexOf(this.active.row) : -1;
     const inGrid = Boolean(focused && this.body.contains(focused));
@@ -895,4 +904,4 @@ function render({ model, el }: RenderContext): () => void {
   return () => disposer.dispose();
 }
 
-export default { render };
+export default { initialize, render };

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from margin_widgets.widgets.frontend import by_columns
+
 STATIC = Path(__file__).resolve().parents[2] / "margin_widgets" / "widgets" / "static"
 COLUMNS = [
     {"field": "symbol", "title": "Symbol", "kind": "text", "hint": "Name of the contract"},
@@ -87,7 +89,7 @@ def table_state(rows: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
     """The traits of a table widget."""
     return {
         "columns": COLUMNS,
-        "rows": rows,
+        "rows": by_columns(rows),
         "selected": "",
         "errors": [],
         "label": "Positions",
@@ -134,6 +136,12 @@ class Table(Part):
     def __init__(self, page: Any, rows: list[dict[str, Any]], **more: Any) -> None:
         super().__init__(page, "table", table_state(rows, **more))
         page.wait_for_selector(".tabulator-row, .mw-empty")
+
+    def set(self, **traits: Any) -> None:
+        """Traits arrive from Python, rows as it writes them."""
+        if "rows" in traits:
+            traits["rows"] = by_columns(traits["rows"])
+        super().set(**traits)
 
     def cell(self, identity: str, field: str) -> Any:
         """Locator of a cell."""

@@ -38,12 +38,13 @@ class Course:
     track: Track
     side: int
 
-    def falls(self) -> list[Fall]:
+    @cached_property
+    def falls(self) -> tuple[Fall, ...]:
         """Pools that are liquidated on the way, in order."""
         reached = np.where(self.track.fallen, np.nan, self.track.trigger[:, self.side])
         pools = np.flatnonzero(reached <= FARTHEST)
         order = pools[np.argsort(np.abs(reached[pools] - 1.0), kind="stable")]
-        return [Fall(float(reached[pool]), int(pool)) for pool in order]
+        return tuple(Fall(float(reached[pool]), int(pool)) for pool in order)
 
     def members(self, pool: int) -> list[str]:
         """Keys of a pool's positions; a pool without any holds a loan."""
@@ -69,7 +70,7 @@ class Course:
         back = sum(self.left(int(pool), 1.0) for pool in np.flatnonzero(self.track.fallen))
         standing = ~self.track.fallen
         yield Stretch(1.0, self.track, standing, back)
-        for fall in self.falls():
+        for fall in self.falls:
             standing = standing.copy()
             standing[fall.pool] = False
             back += self.left(fall.pool, fall.u)

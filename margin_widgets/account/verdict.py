@@ -151,7 +151,7 @@ def _sentences(curve: Curve) -> Iterator[Piece]:
     firsts = [
         (abs(fall.u - 1.0), side)
         for (_, side), course in courses.items()
-        for fall in course.falls()[:1]
+        for fall in course.falls[:1]
     ]
     if not firsts:
         if tracks["isolated"].fallen.any() or tracks["cross"].fallen.any():
@@ -215,7 +215,7 @@ def _number(course: Course, fall: Fall) -> Piece:
 
 
 def _what_isolated_does(course: Course) -> Iterator[Piece]:
-    falls = course.falls()
+    falls = course.falls
     if not falls:
         yield "isolated loses no position", None
         return
@@ -242,11 +242,11 @@ def _what_isolated_does(course: Course) -> Iterator[Piece]:
 
 
 def _all_gone(course: Course) -> bool:
-    return len(course.falls()) + int(course.track.fallen.sum()) == len(course.track.trigger)
+    return len(course.falls) + int(course.track.fallen.sum()) == len(course.track.trigger)
 
 
 def _what_cross_does(course: Course) -> Iterator[Piece]:
-    falls = course.falls()
+    falls = course.falls
     if not falls:
         if course.track.fallen.all():
             yield "cross is gone already", None
@@ -325,13 +325,13 @@ def _leader(lead: int) -> str:
 
 
 def _the_other_way(isolated: Course, cross: Course) -> Iterator[Piece]:
-    firsts = [(course, fall) for course in (isolated, cross) for fall in course.falls()[:1]]
+    firsts = [(course, fall) for course in (isolated, cross) for fall in course.falls[:1]]
     for number, (course, fall) in enumerate(firsts):
         opening = f" If they {('fall', 'rise')[course.side]}, "
         yield (", " if number else opening), None
         whole = course.mode == "cross" and course.whole(fall.pool)
         keys = _listed(course.members(fall.pool))
-        first = "" if whole else " first" if len(course.falls()) > 1 else ""
+        first = "" if whole else " first" if len(course.falls) > 1 else ""
         yield (
             f"{'the account in cross' if whole else f'{keys} in {course.mode}'} goes{first} at ",
             None,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from bqplot import Axis
 from traitlets import Unicode
 
 from margin_widgets.account.curve import default_range
+from margin_widgets.widgets.drawing import Axis
 from margin_widgets.widgets.picture import Picture, choice
 from margin_widgets.widgets.plotting import (
     ALL,

@@ -7,7 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ipywidgets import Box, VBox, Widget
+from ipywidgets import Widget
 
 from margin_widgets.account import formatting as fmt
 from margin_widgets.account.explanation import explain
@@ -27,6 +27,7 @@ from margin_widgets.widgets.markup import button, chip, figure, tabs
 from margin_widgets.widgets.positions_table import PositionsTable
 from margin_widgets.widgets.ratio_plot import RatioPlot
 from margin_widgets.widgets.selection import Selection
+from margin_widgets.widgets.together import Column, Row
 from margin_widgets.widgets.utilization_bars import UtilizationBars
 
 if TYPE_CHECKING:
@@ -132,11 +133,11 @@ class Dashboard(Part):
             "utilization": self.utilization,
             "data": self._data,
         }
-        left = VBox([self.positions, self._conditions, self.collateral, self.marks, self.code])
-        main = Box([left, self.equity])
+        left = Column([self.positions, self._conditions, self.collateral, self.marks, self.code])
+        main = Row([left, self.equity])
         main.add_class("mw-main")
         # Only the open panel is on the page: a plot cannot be drawn where it is hidden.
-        self._host = VBox()
+        self._host = Column()
         super().__init__(
             [
                 self._header,

@@ -9,6 +9,8 @@ from typing import Any
 
 from traitlets import TraitError
 
+from margin_widgets.widgets.together import together
+
 log = logging.getLogger("margin_widgets")
 
 REFUSALS = (TraitError, ValueError, KeyError)
@@ -28,13 +30,13 @@ def strict() -> bool:
 def guarded(
     handler: Callable[[Any], None], tell: Callable[[str], None]
 ) -> Callable[[Any, Any, Any], None]:
-    """Wrap a handler of browser messages so that no error vanishes.
+    """Wrap a handler of browser messages: what it changes is sent at once, and no error vanishes.
 
     A refusal is told in its words. Anything else is a mistake of ours: told, logged with its
     traceback, and raised under tests.
     """
 
-    def receive(_widget: Any, content: Any, _buffers: Any) -> None:
+    def handle(content: Any) -> None:
         try:
             handler(content)
         except REFUSALS as error:
@@ -44,5 +46,9 @@ def guarded(
             tell(f"This went wrong and is logged: {type(error).__name__}: {error}")
             if strict():
                 raise
+
+    def receive(widget: Any, content: Any, _buffers: Any) -> None:
+        with together(widget):
+            handle(content)
 
     return receive

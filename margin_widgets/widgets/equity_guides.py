@@ -34,7 +34,7 @@ TINTED = {"cross ahead": (CROSS, 0.09), "isolated ahead": (ISOLATED, 0.09)}
 TINTED["below zero"] = ("var(--mw-plot-stem, #80868B)", 0.10)
 """Fill and opacity of the rows that are areas."""
 
-MARKED_AT_MOST = 60
+MARKED_AT_MOST = 40
 """Liquidations of a mode with marks of their own; more would cover each other."""
 
 _FRAME_PX = 520.0

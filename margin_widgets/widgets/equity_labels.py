@@ -153,12 +153,15 @@ class _Labels:
         at = group[0].event
         wide = (text_px(text) + 2 * LabelPlacer.GAP) / self.narrowest * self.across
         tall = AMONG_OTHERS_PX * self.down
-        return not any(
-            abs(one.event.x - at.x) <= wide
-            and abs(one.event.equity_before - at.equity_before) <= tall
-            for one in self.scene.markers
-            if one not in group
-        )
+
+        def there(markers: Sequence[Marker]) -> int:
+            return sum(
+                abs(one.event.x - at.x) <= wide
+                and abs(one.event.equity_before - at.equity_before) <= tall
+                for one in markers
+            )
+
+        return there(self.scene.markers) == there(group)
 
     def _ghosts(self) -> None:
         """Which thin line is which, at the places where it is liquidated."""

@@ -7,13 +7,13 @@ from html import escape
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from bqplot.interacts import BrushIntervalSelector
 from traitlets import Enum
 
 from margin_widgets.account.curve_words import assumptions
 from margin_widgets.account.equity_picture import Reading
 from margin_widgets.account.figures import KeyFigure, figure_of
 from margin_widgets.widgets.data_twin import OWN_KEYS, data_button, data_table
+from margin_widgets.widgets.drawing import BrushIntervalSelector
 from margin_widgets.widgets.equity_drags import EquityDrags
 from margin_widgets.widgets.equity_guides import GUIDES
 from margin_widgets.widgets.lifetime import close_inside

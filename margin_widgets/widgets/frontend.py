@@ -11,6 +11,7 @@ from traitlets import Bool, Float, Int, List, Unicode, default
 
 from margin_widgets.account.formatting import group
 from margin_widgets.widgets import preview
+from margin_widgets.widgets.together import Carrier
 
 _BUILT = Path(__file__).parent / "static"
 
@@ -30,7 +31,7 @@ def built(name: str) -> str:
     return path.read_text(encoding="utf-8")
 
 
-class Html(anywidget.AnyWidget):
+class Html(Carrier, anywidget.AnyWidget):
     """HTML made and escaped by Python; clicks on ``data-action`` and ``data-explain`` arrive."""
 
     _esm = built("html.js")
@@ -51,7 +52,7 @@ class Styled(Html):
     _css = built("theme.css") + built("html.css")
 
 
-class FigureKeys(anywidget.AnyWidget):
+class FigureKeys(Carrier, anywidget.AnyWidget):
     """What bqplot does not tell of a figure in the same box: Escape, and clicks with their place.
 
     Messages: ``{"type": "escape"}``, which waits for ``{"type": "escaped"}`` in answer, and
@@ -63,14 +64,28 @@ class FigureKeys(anywidget.AnyWidget):
     armed = Bool(False, help="whether Escape means something without a drag").tag(sync=True)
 
 
-class Table(anywidget.AnyWidget):
+def by_columns(rows: list[dict[str, Any]], _widget: Any = None) -> dict[str, Any]:
+    """Rows as the browser gets them: each name once, with the texts of all rows, null for none."""
+    columns: dict[str, Any] = {"id": [row["id"] for row in rows]}
+    for part in ("text", "raw", "classes"):
+        if any(part in row for row in rows):
+            fields = dict.fromkeys(field for row in rows for field in row.get(part, ()))
+            columns[part] = {
+                field: [row.get(part, {}).get(field) for row in rows] for field in fields
+            }
+    if any("flags" in row for row in rows):
+        columns["flags"] = [" ".join(row.get("flags", ())) for row in rows]
+    return columns
+
+
+class Table(Carrier, anywidget.AnyWidget):
     """Editable table: Python owns the values, the browser sends edits as text."""
 
     _esm = built("table.js")
     _css = built("table.css")
 
     columns: Any = List(help="column descriptions").tag(sync=True)
-    rows: Any = List(help="rows as text, ready to show").tag(sync=True)
+    rows: Any = List(help="rows as text, ready to show").tag(sync=True, to_json=by_columns)
     selected = Unicode("", help="id of the selected row").tag(sync=True)
     place: Any = List(help="row and field of the cell with the focus").tag(sync=True)
     errors: Any = List(help="refused edits: row, field, text, message").tag(sync=True)
@@ -80,7 +95,7 @@ class Table(anywidget.AnyWidget):
     max_height = Int(400, help="pixels above which the rows scroll").tag(sync=True)
 
 
-class Marks(anywidget.AnyWidget):
+class Marks(Carrier, anywidget.AnyWidget):
     """One slider and one number per symbol."""
 
     _esm = built("marks.js")

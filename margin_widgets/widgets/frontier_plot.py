@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from bqplot import Axis
 from traitlets import Enum, Instance, TraitError, TraitType, Unicode, default, validate
 
 from margin_widgets.account.chart_svg import round_ticks, ticks
@@ -23,6 +22,7 @@ from margin_widgets.account.frontier import (
 )
 from margin_widgets.account.likely_moves import LikelyMoves
 from margin_widgets.widgets.data_twin import OWN_KEYS
+from margin_widgets.widgets.drawing import Axis
 from margin_widgets.widgets.parsing import parse_number
 from margin_widgets.widgets.picture import MARGIN, Picture, choice, field, slider
 from margin_widgets.widgets.plotting import (
@@ -94,6 +94,12 @@ class PairOfMarks(Picture):
             first = symbol if symbol in usable else None
         second = self.second if self.second in usable and self.second != first else None
         return pair_of(books, first, second)
+
+    def _computed(self) -> tuple[Any, str]:
+        # Whoever has one mark only has done nothing wrong: no refusal, but what to do.
+        if len(symbols_that_matter(self.account.books)) < 2:
+            return None, self.empty
+        return super()._computed()
 
     def _pair_controls(self, first: str, second: str) -> str:
         """What is across and what is up."""

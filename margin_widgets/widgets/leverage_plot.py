@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from bqplot import Axis
 
 from margin_widgets.account.chart_svg import round_ticks, ticks
 from margin_widgets.account.figures import KeyFigure, figure_of, figure_of_mark
 from margin_widgets.account.formatting import amount, percent, plain, price
 from margin_widgets.account.leverage_curve import AtLeverage, LeverageCurve, leverage_curve
+from margin_widgets.widgets.drawing import Axis
 from margin_widgets.widgets.picture import MARGIN, log_side_by_side
 from margin_widgets.widgets.plotting import (
     CLEAR,

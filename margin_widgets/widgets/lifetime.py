@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ipywidgets import VBox, Widget
+from ipywidgets import Widget
 from traitlets import HasTraits
+
+from margin_widgets.widgets.together import Column
 
 
 def owned(root: Widget) -> list[Widget]:
@@ -41,7 +43,7 @@ def close_inside(root: Widget) -> None:
             Widget.close(one)
 
 
-class Part(VBox):
+class Part(Column):
     """A box that remembers what it observes and closes whole."""
 
     _begun = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from margin_widgets.account import formatting as fmt
@@ -43,6 +43,8 @@ class MarksPanel(StaticTwin):
         self.selection = selection or Selection()
         self.preview = preview
         self._ranges: dict[str, tuple[float, float]] = {}
+        self._of: tuple[Any, ...] = ()
+        self._rows: list[dict[str, Any]] = []
         self.marks = Marks(placeholder="No marks: they appear with positions.")
         super().__init__([Styled(html='<h3 class="mw-heading">Marks</h3>'), self.marks])
         self.add_class("mw-panel")
@@ -56,12 +58,30 @@ class MarksPanel(StaticTwin):
         account, books = self.account, self.account.books
         key = self.selection.key
         chosen = account.positions[key].symbol if key in account.positions else ""
-        rows = []
         used = {*books.book.symbol.tolist(), *books.book.asset_symbol.tolist()}
-        for number, (symbol, contract, mark) in enumerate(
-            zip(books.symbols, books.contracts, books.marks.tolist(), strict=True)
+        marks = books.marks.tolist()
+        ranges = list(map(self._range, books.symbols, marks))
+        # Most edits leave the marks as they are: their rows need not be written again.
+        of = (books.symbols, books.contracts, marks, ranges, chosen, used, fmt.group())
+        if self._of != of:
+            self._of, self._rows = of, self._made(ranges, chosen, used)
+        rows = self._rows
+        errors = [one for one in self.marks.errors if one["symbol"] in books.symbols]
+        with self.marks.hold_sync():
+            if rows != self.marks.rows:
+                self.marks.rows = rows
+            if errors != self.marks.errors:
+                self.marks.errors = errors
+
+    def _made(
+        self, ranges: Sequence[tuple[float, float]], chosen: str, used: set[int]
+    ) -> list[dict[str, Any]]:
+        """Rows of all marks; `used` are the numbers of those that a position or an asset needs."""
+        books = self.account.books
+        rows = []
+        for number, (symbol, contract, mark, (low, high)) in enumerate(
+            zip(books.symbols, books.contracts, books.marks.tolist(), ranges, strict=True)
         ):
-            low, high = self._range(symbol, mark)
             rows.append(
                 {
                     "symbol": symbol,
@@ -74,12 +94,7 @@ class MarksPanel(StaticTwin):
                     "note": "" if number in used else "no position",
                 }
             )
-        errors = [one for one in self.marks.errors if one["symbol"] in books.symbols]
-        with self.marks.hold_sync():
-            if rows != self.marks.rows:
-                self.marks.rows = rows
-            if errors != self.marks.errors:
-                self.marks.errors = errors
+        return rows
 
     def static_html(self) -> str:
         """The marks as a static table."""

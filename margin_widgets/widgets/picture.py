@@ -9,13 +9,21 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from bqplot import Axis, Figure, Label, LinearScale, Lines, LogScale, Scatter
 from ipywidgets import Layout, Widget
 from traitlets import Bool, TraitError, Unicode
 
 from margin_widgets.account.chart_svg import log_ticks
 from margin_widgets.account.figures import KeyFigure
 from margin_widgets.widgets.data_twin import OWN_KEYS, data_button, data_table
+from margin_widgets.widgets.drawing import (
+    Axis,
+    Figure,
+    Label,
+    LinearScale,
+    Lines,
+    LogScale,
+    Scatter,
+)
 from margin_widgets.widgets.editing import REFUSALS, guarded, reason
 from margin_widgets.widgets.explaining import Explaining
 from margin_widgets.widgets.frontend import FigureKeys, Html, Styled
@@ -395,7 +403,7 @@ class Picture(Explaining, DrawnTwin):
 
     def _guard(self, handler: Callable[[Any], None]) -> Callable[[Any, Any], None]:
         receive = guarded(handler, self._tell)
-        return lambda mark, content: receive(mark, content, None)
+        return lambda _mark, content: receive(self._caption_box, content, None)
 
     def _pin(self, mark: Scatter, x: Floats, y: Floats) -> None:
         """Put a draggable mark where the account says."""

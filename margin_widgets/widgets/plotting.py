@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from bqplot import Axis
 from ipywidgets import Widget
 from numpy.typing import NDArray
 
 from margin_widgets.account.formatting import percent, plain
 from margin_widgets.widgets import preview
+from margin_widgets.widgets.drawing import Axis
 
 if TYPE_CHECKING:
     from margin_widgets.account import Curve, ModeCurve
@@ -371,18 +371,11 @@ class LabelPlacer:
         if not len(row):
             return False
         size = text_px(text)
-        cost = np.empty((len(row), 2))
-        for column, right in enumerate((True, False)):
-            cost[:, column] = 14.0 * np.abs(shift)
-            if away_from is not None and right == (away_from > x):
-                cost[:, column] += 20.0
-            if rightward and not right:
-                cost[:, column] += 1e4
-            for frame, taken in zip(self._frames, self._taken, strict=True):
-                left = u * frame + (self.GAP if right else -self.GAP - size)
-                if left < 0 or left + size > frame:
-                    cost[:, column] += 1e4
-                cost[:, column] += self._cost(frame, taken, left, left + size, row)
+        # Nothing is better than a place that costs nothing, and most labels have one at once.
+        aside = None if away_from is None else bool(away_from > x)
+        cost = self._costs(u, size, shift[:1], row[:1], aside, rightward)
+        if cost.min() > 0.0:
+            cost = self._costs(u, size, shift, row, aside, rightward)
         place, column = divmod(int(np.argmin(cost)), 2)
         if cost[place, column] >= at_most:
             return False
@@ -394,6 +387,37 @@ class LabelPlacer:
         y = self._y0 + middle / self.HEIGHT * self._dy
         self.placed.append(Placed(x, y, text, color, right))
         return True
+
+    def _costs(
+        self,
+        u: float,
+        size: float,
+        shift: Floats,
+        row: Floats,
+        kept_from: bool | None,
+        rightward: bool,
+    ) -> Floats:
+        """What a label costs in each row (R, 2), to the right and to the left of its point.
+
+        `kept_from` is the side to avoid, True for the right, None for neither.
+        """
+        cost = np.empty((len(row), 2))
+        for column, right in enumerate((True, False)):
+            begins = [
+                u * frame + (self.GAP if right else -self.GAP - size) for frame in self._frames
+            ]
+            if (rightward and not right) or any(
+                left < 0 or left + size > frame
+                for left, frame in zip(begins, self._frames, strict=True)
+            ):
+                cost[:, column] = np.inf
+                continue
+            cost[:, column] = 14.0 * np.abs(shift)
+            if kept_from is right:
+                cost[:, column] += 20.0
+            for frame, taken, left in zip(self._frames, self._taken, begins, strict=True):
+                cost[:, column] += self._cost(frame, taken, left, left + size, row)
+        return cost
 
     def _cost(
         self, frame: float, taken: list[_Box], left: float, right: float, row: Floats

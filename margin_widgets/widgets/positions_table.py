@@ -15,6 +15,7 @@ from margin_widgets.widgets.selection import Selection
 
 if TYPE_CHECKING:
     from margin_widgets.account import Account
+    from margin_widgets.account.state import PositionState
 
 EDITABLE = ("symbol", "quantity", "entry_price", "leverage", "margin", "margin_mode")
 TITLES = {
@@ -71,6 +72,7 @@ class PositionsTable(AccountTable):
     first_field = "symbol"
 
     def __init__(self, account: Account, selection: Selection | None = None) -> None:
+        self._known: dict[str, tuple[Any, dict[str, Any]]] = {}
         super().__init__(
             account,
             selection,
@@ -97,34 +99,23 @@ class PositionsTable(AccountTable):
             mode: getattr(account, mode).column("liquidation_price")
             for mode in ("isolated", "cross")
         }
+        margins = books.book.margin.tolist()
+        known, self._known = self._known, {}
         rows = []
         for number, (row, symbol) in enumerate(
-            zip(account.positions, books.book.symbol, strict=True)
+            zip(books.state.positions, books.book.symbol.tolist(), strict=True)
         ):
-            tick = books.contracts[int(symbol)].tick
+            tick = books.contracts[symbol].tick
+            # An edit leaves most positions as they are: their cells need not be written again.
+            of = (row, margins[number], fmt.group())
+            kept = known.get(row.id)
+            own = kept[1] if kept and kept[0] == of else _cells(row, margins[number])
+            self._known[row.id] = of, own
             liquidation = {
                 mode: fmt.price(float(column[number]), tick) if column[number] > 0 else "none"
                 for mode, column in prices.items()
             }
-            rows.append(
-                {
-                    "id": row.id,
-                    "text": {
-                        "symbol": row.symbol,
-                        "quantity": fmt.plain(row.quantity),
-                        "entry_price": fmt.plain(row.entry_price),
-                        "leverage": f"{fmt.plain(row.leverage)}×",
-                        "margin": fmt.plain(float(f"{books.book.margin[number]:.6g}")),
-                        "margin_mode": row.margin_mode,
-                        **liquidation,
-                    },
-                    "raw": {field: _raw(getattr(row, field)) for field in EDITABLE},
-                    "classes": {
-                        "margin_mode": f"mw-mode-{row.margin_mode}",
-                        **({"margin": "mw-auto"} if row.margin is None else {}),
-                    },
-                }
-            )
+            rows.append({**own, "text": {**own["text"], **liquidation}})
         return rows
 
     def _show_selection(self, change: Any = None) -> None:
@@ -282,6 +273,26 @@ def _position(given: dict[str, str]) -> Position:
     if "entry_price" not in numbers:
         raise ValueError(f"entry_price: missing for {given['symbol']}")
     return Position(given["symbol"], margin_mode=given.get("margin_mode") or "cross", **numbers)
+
+
+def _cells(row: PositionState, margin: float) -> dict[str, Any]:
+    """The cells of a row that the position itself decides, with the margin assigned to it."""
+    return {
+        "id": row.id,
+        "text": {
+            "symbol": row.symbol,
+            "quantity": fmt.plain(row.quantity),
+            "entry_price": fmt.plain(row.entry_price),
+            "leverage": f"{fmt.plain(row.leverage)}×",
+            "margin": fmt.plain(float(f"{margin:.6g}")),
+            "margin_mode": row.margin_mode,
+        },
+        "raw": {field: _raw(getattr(row, field)) for field in EDITABLE},
+        "classes": {
+            "margin_mode": f"mw-mode-{row.margin_mode}",
+            **({"margin": "mw-auto"} if row.margin is None else {}),
+        },
+    }
 
 
 def _raw(content: object) -> str:

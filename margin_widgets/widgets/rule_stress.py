@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
-from ipywidgets import Box, VBox
 from traitlets import Bool, Instance
 
 from margin_widgets.account import Account
@@ -32,6 +31,7 @@ from margin_widgets.widgets.parsing import parse_block, parse_number
 from margin_widgets.widgets.picture import choice, field
 from margin_widgets.widgets.selection import Selection
 from margin_widgets.widgets.static_twin import StaticTwin
+from margin_widgets.widgets.together import Column, Row
 
 _KEPT = 50
 """Applied rules that are remembered, so that undo and redo find the venue's own again."""
@@ -145,9 +145,9 @@ class RuleStress(StaticTwin):
         self.view = Styled(label="Results under both rules")
         self.explanation = ExplanationBox()
         cut_head = Styled(html='<h3 class="mw-heading">Haircuts</h3>')
-        left = VBox([self.scale, self._controls, self.tiers, cut_head, self.haircuts])
-        right = VBox([self._message, self._sentence, self.view])
-        main = Box([left, right])
+        left = Column([self.scale, self._controls, self.tiers, cut_head, self.haircuts])
+        right = Column([self._message, self._sentence, self.view])
+        main = Row([left, right])
         main.add_class("mw-main")
         super().__init__([self._head, main, self.explanation])
         self.add_class("mw-panel")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
-from bqplot import Scatter
 
 from margin_widgets.account.formatting import plain
+from margin_widgets.widgets.drawing import Scatter
 from margin_widgets.widgets.parsing import parse_number
 from margin_widgets.widgets.picture import Picture, field, position_choice
 from margin_widgets.widgets.plotting import STEM, assign

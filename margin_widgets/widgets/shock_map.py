@@ -7,7 +7,6 @@ from html import escape
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from bqplot import ColorScale, GridHeatMap
 from traitlets import Float, Instance, Int, TraitError, validate
 
 from margin_widgets.account.chart_svg import round_ticks, ticks
@@ -16,6 +15,7 @@ from margin_widgets.account.formatting import percent, plain
 from margin_widgets.account.likely_moves import LikelyMoves
 from margin_widgets.account.shock_map import ShockGrid, border, dotted, edges, hatched, shock_map
 from margin_widgets.widgets.data_twin import OWN_KEYS
+from margin_widgets.widgets.drawing import ColorScale, GridHeatMap
 from margin_widgets.widgets.frontier_plot import PairOfMarks
 from margin_widgets.widgets.picture import MARGIN, choice, slider
 from margin_widgets.widgets.plotting import HANDLE, assign, ended, move, side_by_side, tick_style
@@ -311,10 +311,10 @@ def _legend(data: ShockGrid) -> str:
     ramp = ", ".join(AHEAD.values())
     return (
         '<div class="mw-row mw-legend">'
-        f"<span>isolated ahead {escape(most)}</span>"
+        f'<span class="mw-key"><span>isolated ahead {escape(most)}</span>'
         f'<i class="mw-ramp" style="background:linear-gradient(to right,{ramp})"></i>'
-        f"<span>cross ahead {escape(most)} {escape(data.currency)}</span>"
-        '<i class="mw-stroke mw-rising"></i><span>cross liquidated</span>'
-        '<i class="mw-stroke mw-falling"></i><span>isolated liquidated</span>'
+        f"<span>cross ahead {escape(most)} {escape(data.currency)}</span></span>"
+        '<span class="mw-key"><i class="mw-stroke mw-rising"></i>cross liquidated</span>'
+        '<span class="mw-key"><i class="mw-stroke mw-falling"></i>isolated liquidated</span>'
         "<span>heavy line: the leader changes</span></div>"
     )

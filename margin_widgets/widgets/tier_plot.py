@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from bqplot import Axis, LinearScale
 
 from margin_widgets.account.chart_svg import round_ticks, ticks
 from margin_widgets.account.figures import KeyFigure, figure_of, figure_of_mark
@@ -21,6 +20,7 @@ from margin_widgets.account.tier_curve import (
     rate_text,
     tier_curve,
 )
+from margin_widgets.widgets.drawing import Axis, LinearScale
 from margin_widgets.widgets.picture import MARGIN, log_side_by_side
 from margin_widgets.widgets.plotting import (
     FRAMES,
