@@ -260,5 +260,5 @@ def test_the_legend_says_what_a_width_is_worth(account: mw.Account) -> None:
     html = plot.picture.html
     assert "width, USDT:" in html
     for amount in (plot.graphs.widest, plot.graphs.widest / 2, plot.graphs.widest / 10):
-        assert f"<span>{amount:,.0f}</span>" in html
+        assert f"</svg>{amount:,.0f}</span>" in html
     plot.close()

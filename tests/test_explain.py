@@ -254,7 +254,7 @@ def test_ref2_prices() -> None:
     assert explained.assumes.startswith("ETHUSDT stays at 4,000.00.")
     assert "margin balance ≤ maintenance" in explained.assumes
     assert "generic" in explained.rules and "v1" in explained.rules
-    assert "double precision" in explained.rounding and "0.01" in explained.rounding
+    assert "16 digits" in explained.rounding and "0.01" in explained.rounding
 
 
 def test_ref2_ratios_show_the_fraction() -> None:

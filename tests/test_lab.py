@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import json
 import re
 import threading
@@ -16,6 +17,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ipywidgets.widgets.widget import _instances
 from jsonschema import Draft202012Validator
+from jupyterlab_server.translation_utils import (
+    DEFAULT_SCHEMA_SELECTORS,
+    get_language_pack,
+    get_language_packs,
+)
 
 import margin_widgets as mw
 from margin_widgets import lab
@@ -29,6 +35,7 @@ from margin_widgets.lab import desk as desks
 from margin_widgets.lab import notebook
 from margin_widgets.widgets.parsing import parse_number
 from scripts import lab_sources
+from tests.lab.lab_page import add_catalogues, add_language_pack
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ROOT / "frontend" / "lab"
@@ -441,6 +448,7 @@ class TestSources:
             ), file.name
         words |= {one["title"] for one in lab_sources.start_documents()}
         assert len(words) > 50
+        words |= settings_words()
         german = catalogue()
         del german[""]
         assert set(german) == words
@@ -457,6 +465,40 @@ class TestSources:
         lock = json.loads((SOURCES / "package-lock.json").read_text())
         assert len(lock["packages"]) > 100
         assert not [name for name, one in lock["packages"].items() if "resolved" in one]
+
+    def test_jupyterlab_hands_the_words_out_with_its_own_language_pack_only(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        add_catalogues(tmp_path)
+        monkeypatch.syspath_prepend(tmp_path)
+        offered = "de_DE" in get_language_packs()[0]
+        assert ("margin_widgets" in get_language_pack("de_DE")[0]) == offered
+        add_language_pack(tmp_path, "de_DE")
+        importlib.invalidate_caches()
+        assert "de_DE" in get_language_packs()[0]
+        assert get_language_pack("de_DE")[0]["margin_widgets"] == catalogue()
+
+
+def settings_words() -> set[str]:
+    """Return what JupyterLab takes for words in the settings, each with its context."""
+    found = set()
+
+    def walk(part: dict[str, Any], place: str) -> None:
+        for name, one in part.items():
+            inner = f"{place}/{name}"
+            if isinstance(one, dict):
+                walk(one, inner)
+            elif isinstance(one, str):
+                for pattern, context in DEFAULT_SCHEMA_SELECTORS.items():
+                    if re.fullmatch(f"/{pattern}", inner):
+                        found.add(f"{context}\x04{one}")
+
+    settings = json.loads((SOURCES / "schema" / "plugin.json").read_text("utf-8"))
+    # Or the server would look for them among JupyterLab's own.
+    assert settings["jupyter.lab.internationalization"] == {"domain": "margin_widgets"}
+    walk(settings, "")
+    assert len(found) == 3 + 2 * len(settings["properties"])
+    return found
 
 
 def catalogue() -> dict[str, Any]:

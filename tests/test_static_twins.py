@@ -17,6 +17,7 @@ import pytest
 import margin_widgets as mw
 from margin_widgets import widgets
 from margin_widgets.account.csv_text import csv_text
+from margin_widgets.account.figures import Column, Shown
 from margin_widgets.widgets.data_twin import data_table
 from margin_widgets.widgets.static_twin import DrawnTwin
 
@@ -164,8 +165,16 @@ def test_the_data_are_csv(name: str, tmp_path: Path) -> None:
     assert (tmp_path / "data.csv").read_text(encoding="utf-8") == text
     head, *rows = csv.reader(io.StringIO(text))
     shown_head, shown_rows = plot._current()[0].table()
-    assert len(head) == len(shown_head)
+    names = [name for one in shown_head for name in getattr(one, "names", (one,))]
+    assert head == names
+    assert len(set(head)) == len(head)  # no two columns of one name
     assert [len(row) for row in rows] == [len(head)] * len(list(shown_rows))
+    words = {"pool", "mode", "from", "does", "to", "what becomes of them", "step"}
+    words |= {"on the way", "what happens", "at the present BTCUSDT"}
+    for row in rows:
+        for name, cell in zip(head, row, strict=True):
+            if name not in words and cell:
+                assert repr(float(cell)) == cell or cell.isdecimal(), name
     plot.active = True
     plot._receive({"type": "action", "action": "data"})
     page = plot._data_box.html
@@ -178,14 +187,64 @@ def test_the_data_are_csv(name: str, tmp_path: Path) -> None:
     plot.close()
 
 
-def test_figures_in_csv_are_plain_and_words_stay() -> None:
+def test_numbers_in_csv_are_whole_and_words_stay() -> None:
+    head = ("a", "b", Column("c", "c, below", "c, above"), "d", "e", "f")
+    third, same = 1 / 3, Shown("0.33", 1 / 3)
     rows = [
-        ("BTCUSDT", "−1,234.50", "+5", "−9.09\xa0%", "10×", "−17,000 CI", "–"),
-        ('=HYPERLINK("x")', "1,2", "@sum", "a, b", 'say "x"', "", "2026-11-22"),
+        ("BTCUSDT", Shown("−1,234.50", -1234.5041), Shown("5 / 7", (5.0, 7.25)), same, "1,2", "–"),
+        ('=HYPERLINK("x")', Shown("none", None), "nowhere", "@sum", 'say "x"', Shown("2 (now)", 2)),
     ]
-    first, second = csv.reader(io.StringIO(csv_text(("a",) * 7, rows).split("\n", 1)[1]))
-    assert first == ["BTCUSDT", "-1234.50", "5", "-9.09%", "10", "-17000 CI", "–"]
-    assert second == ['\'=HYPERLINK("x")', "1,2", "'@sum", "a, b", 'say "x"', "", "2026-11-22"]
+    names, first, second = csv.reader(io.StringIO(csv_text(head, rows)))
+    assert names == ["a", "b", "c, below", "c, above", "d", "e", "f"]
+    assert first == ["BTCUSDT", "-1234.5041", "5.0", "7.25", repr(third), "1,2", "–"]
+    assert second == ['\'=HYPERLINK("x")', "", "nowhere", "", "'@sum", 'say "x"', "2"]
+
+
+def read(part: Any) -> list[dict[str, str]]:
+    """The rows of a part's CSV by the names of their columns; the part is closed."""
+    rows = list(csv.DictReader(io.StringIO(part.to_csv())))
+    part.close()
+    return rows
+
+
+def test_csv_holds_the_figures_of_the_account_itself() -> None:
+    one = account()
+    isolated, cross = one.isolated, one.cross
+    now = next(row for row in read(widgets.LeveragePlot(one)) if row["leverage"] == "10.0")
+    for report in (isolated, cross):
+        held = report.positions["BTCUSDT"]
+        assert float(now[f"{report.mode} liquidation price"]) == held.liquidation_price
+        assert float(now[f"{report.mode} distance (fraction)"]) == held.distance
+    assert float(now["margin (USDT)"]) == isolated.positions["BTCUSDT"].margin
+    pools = {row["pool"]: row for row in read(widgets.RatioPlot(one))}
+    ratio = "now, maintenance margin over margin balance (fraction)"
+    assert float(pools["cross"][ratio]) == cross.margin_ratio
+    assert float(pools["cross"]["margin balance (USDT)"]) == cross.margin_balance
+    drop = "liquidation at, below (common move, fraction)"
+    assert float(pools["cross"][drop]) == pytest.approx(cross.liquidation_shock, rel=1e-9)
+    places = read(widgets.EquityPlot(one))
+    present = next(row for row in places if row["what happens"] == "now")
+    assert float(present["cross equity (USDT)"]) == cross.equity
+    fallen = next(row for row in places if "LIQ cross" in row["what happens"])
+    assert float(fallen["common move (fraction)"]) == pytest.approx(
+        cross.liquidation_shock, rel=1e-9
+    )
+    assert float(fallen["cross equity after liquidation there (USDT)"]) == 0.0
+    stressed = next(
+        r for r in read(widgets.CollateralStressPlot(one)) if r["move (fraction)"] == "0.0"
+    )
+    assert float(stressed["price of BTC (USDT)"]) == 100_000.0
+    days = read(widgets.FundingDriftPlot(one, rate=0.0001))
+    assert float(days[0]["cross liquidation price"]) == cross.positions["BTCUSDT"].liquidation_price
+    falls = widgets.LossWaterfall(one, shock=-0.12)
+    ends = {row.label: row.bars["isolated"].amount for row in falls.data.rows}
+    assert {row["step"]: float(row["isolated (USDT)"]) for row in read(falls)} == ends
+    grid = widgets.ShockMap(one, points=5)
+    assert grid.data is not None
+    corner = float(grid.data.difference[0, 0])
+    *_, last = read(grid)  # the lowest shock stands below
+    assert float(last["-0.6"]) == corner
+    assert isolated.liquidation_shock is not None
 
 
 def test_tables_with_one_head_are_copied_each_by_itself() -> None:

@@ -163,3 +163,13 @@ def test_rows_by_columns() -> None:
         "flags": ["", "draft"],
     }
     assert by_columns([]) == {"id": []}
+
+
+def test_a_preview_is_one_message_too(sent: Sent) -> None:
+    """Those of a drag come ten times a second, at times from a timer instead of the browser."""
+    plot = mw.EquityPlot(mw.presets.ref2())
+    sent.clear()
+    plot._preview("marks", {"BTCUSDT": 90_000.0})
+    said = parts(sent)
+    assert {plot.cross_line.model_id, plot.isolated_line.model_id} <= set(said)
+    plot.close()

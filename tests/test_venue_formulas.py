@@ -77,7 +77,7 @@ def test_formulas_give_the_engines_prices(venue: str) -> None:
                 assert formula.value == pytest.approx(price, rel=1e-9), formula
                 assert evaluate(formula.lines[-2]).holds(price, slack=1e-7), formula
             if formula.id not in stated and stated:
-                assert " does not hold here: " in formula.note
+                assert " cannot be used here: " in formula.note
     assert stated <= used
 
 
@@ -185,7 +185,10 @@ def test_both_legs() -> None:
     with_fee = account.under("kucoin", tiers="keep")
     explained = with_fee.explain("cross.positions.XBTUSDTM:long.liquidation_price")
     assert explained.venue and explained.venue.id == "F-HEDGE-ENTRYMM"
-    assert explained.venue.note == "F-KUCOIN does not hold here: XBTUSDTM has two legs in one pool"
+    assert (
+        explained.venue.note
+        == "the usual formula (F-KUCOIN) cannot be used here: XBTUSDTM has two legs in one pool"
+    )
 
 
 def test_bybit_holds_the_fee_of_closing_in_both_margins() -> None:
@@ -284,10 +287,16 @@ def reason(account: mw.Account, path: str) -> str:
 def test_reasons() -> None:
     path = "cross.positions.BTCUSDT.liquidation_price"
     on_itself = mw.presets.bitcoin_on_bitcoin()
-    assert reason(on_itself, path) == "F-LIN does not hold here: BTC moves with BTCUSDT"
+    assert (
+        reason(on_itself, path)
+        == "the usual formula (F-LIN) cannot be used here: BTC moves with BTCUSDT"
+    )
     account = mw.presets.ref2()
     account.haircuts["USDT"] = 0.1
-    assert reason(account, path) == "F-LIN does not hold here: the haircut moves with the price"
+    assert (
+        reason(account, path)
+        == "the usual formula (F-LIN) cannot be used here: the haircut moves with the price"
+    )
     account = mw.presets.ref2()
     account.venue = account.venue.replace(trigger_level=1.1)
     assert "1.1 times maintenance margin" in reason(account, path)
@@ -324,7 +333,7 @@ def with_a_call() -> mw.Account:
 def test_options() -> None:
     account = with_a_call()
     assert reason(account, "cross.positions.BTCUSDT.liquidation_price") == (
-        "F-LIN does not hold here: the pool holds options"
+        "the usual formula (F-LIN) cannot be used here: the pool holds options"
     )
     explained = account.explain("cross.positions.BTCUSDT.liquidation_price")
     assert "Options follow BTCUSDT by Black (1976)" in explained.assumes
@@ -512,12 +521,12 @@ def test_portfolio_margin_names_the_scenario_and_what_is_added() -> None:
         meanings = {name: (meaning, value) for name, meaning, value in told.symbols}
         assert meanings["NS(BTC)"] == ("contingency of BTC: net short options", "2,000 USD")
         assert test_explain.printed_number(meanings["L(BTC)"][1]) == pytest.approx(loss)
-        assert [source.partition(":")[0] for source in told.sources] == ["portfolio"]
+        assert [source.partition(":")[0] for source in told.sources] == ["portfolio margin"]
         assert "at least the minimum charge" in told.assumes
         assert "notional" not in told.assumes
     told = account.explain("portfolio.initial_margin")
     assert told.lines[-3] == "initial margin = k·PM(BTC)"
-    assert [source.partition(":")[0] for source in told.sources] == ["portfolio"]
+    assert [source.partition(":")[0] for source in told.sources] == ["portfolio margin"]
     # without options volatility says nothing, and an extreme move counts in part
     account.positions = account.positions[1:]
     grid = replace(
@@ -588,7 +597,7 @@ def test_prices_of_options_in_coin_are_in_the_coin() -> None:
     entries = account.explain(f"{where}.unrealized_pnl").symbols
     assert ("E", "entry price", "0.05 BTC") in entries
     own = {one.partition(":")[0] for one in account.explain(f"{where}.maintenance_margin").sources}
-    assert own == {"option_margin"}
+    assert own == {"margin of options"}
     assert "tier" not in account.explain(f"{where}.maintenance_margin").assumes
 
 
@@ -656,7 +665,7 @@ def test_sources_are_those_of_the_figure() -> None:
     def named(path: str) -> set[str]:
         return {source.partition(": ")[0] for source in account.explain(path).sources}
 
-    assert {"formulas", "tiers", "maintenance_at"} <= named(
+    assert {"formulas", "tiers", "price that maintenance margin is taken on"} <= named(
         "cross.positions.BTCUSDT.liquidation_price"
     )
     assert "formulas" not in named("cross.maintenance_margin")

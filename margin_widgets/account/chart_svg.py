@@ -146,19 +146,26 @@ class Chart:
             f'<polygon points="{points}" fill="{COLORS[tone]}" fill-opacity="{opacity:g}"/>'
         )
 
-    def cells(self, x: Floats, y: Floats, fills: Sequence[Sequence[str]]) -> None:
-        """Add rectangles between edges (C + 1,), (R + 1,); neighbours of one colour are one."""
+    def cells(self, x: Floats, y: Floats, fills: Sequence[Sequence[tuple[str, float]]]) -> None:
+        """Add rectangles between edges (C + 1,), (R + 1,) in tones and opacities.
+
+        Neighbours of one look are one; what is clear is left out, so that any ground shows.
+        """
         across, _ = self._at(x, self.y.low, None)
         _, up = self._at(self.x.low, y, None)
         for row, colors in enumerate(fills):
-            top, height = float(up[row + 1]), float(up[row] - up[row + 1]) + 0.4
+            top, height = float(up[row + 1]), float(up[row] - up[row + 1])
             cuts = [n for n in range(len(colors)) if n == 0 or colors[n] != colors[n - 1]]
             for start, end in pairwise([*cuts, len(colors)]):
-                left, width = float(across[start]), float(across[end] - across[start]) + 0.4
-                self._parts.append(
-                    f'<rect x="{left:.1f}" y="{top:.1f}" width="{width:.1f}"'
-                    f' height="{height:.1f}" fill="{colors[start]}"/>'
-                )
+                tone, opacity = colors[start]
+                left, width = float(across[start]), float(across[end] - across[start])
+                if opacity > 0:
+                    # Crisp edges: cells that are not quite opaque neither gape nor overlap.
+                    self._parts.append(
+                        f'<rect x="{left:.2f}" y="{top:.2f}" width="{width:.2f}"'
+                        f' height="{height:.2f}" fill="{COLORS[tone]}"'
+                        f' fill-opacity="{opacity:g}" shape-rendering="crispEdges"/>'
+                    )
 
     def point(self, x: float, y: float, tone: str, axis: Axis | None = None) -> None:
         """Add a marker in the shape of a mode: circle for cross, square for isolated."""

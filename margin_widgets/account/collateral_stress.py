@@ -23,7 +23,7 @@ from margin_widgets.account.chart_svg import (
 )
 from margin_widgets.account.checks import number
 from margin_widgets.account.curve import trace
-from margin_widgets.account.figures import KeyFigure
+from margin_widgets.account.figures import Column, KeyFigure, Shown
 from margin_widgets.engine import Ledger, mark_book
 from margin_widgets.engine.book import Floats
 from margin_widgets.engine.valuation import count_as_margin
@@ -139,10 +139,11 @@ class CollateralStress:
     def present(self) -> dict[str, KeyFigure]:
         """Price of the asset, what the wallet holds of it is worth, and what counts as margin."""
         path = f"collateral.{self.asset}"
+        worth, counted = self.held * self.price, self.counted * self.price
         return {
-            self.asset: KeyFigure(fmt.price(self.price), f"{path}.price"),
-            "worth": KeyFigure(fmt.amount(self.held * self.price), path),
-            "counts as margin": KeyFigure(fmt.amount(self.counted * self.price), f"{path}.counted"),
+            self.asset: KeyFigure(fmt.price(self.price), f"{path}.price", self.price),
+            "worth": KeyFigure(fmt.amount(worth), path, worth),
+            "counts as margin": KeyFigure(fmt.amount(counted), f"{path}.counted", counted),
         }
 
     @property
@@ -204,15 +205,28 @@ class CollateralStress:
 
     def table(self) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
         """Head and rows of the table twin, as text: round moves and every trigger."""
-        head = ("move", f"price of {self.asset}", "worth", "counts as margin", *MODES)
+        currency = self.books.state.venue.currency
+        head = (
+            Column("move", "move (fraction)"),
+            *(
+                Column(name, f"{name} ({currency})")
+                for name in (f"price of {self.asset}", "worth", "counts as margin")
+            ),
+            *(
+                Column(mode, f"{mode}, maintenance over margin balance (fraction)")
+                for mode in MODES
+            ),
+        )
         low, high = float(self.x[0]), float(self.x[-1])
         places = {*round_ticks(low, high, 12), 0.0}
         places |= {event.x for one in self.series for event in one.events}
         rows = []
         for x in sorted(places):
             price = self.price * (1 + x)
-            texts = [fmt.price(price), fmt.amount(self.held * price)]
-            texts.append(fmt.amount(self.counted * price))
+            texts: list[str] = [Shown(fmt.price(price), price)]
+            texts += [
+                Shown(fmt.amount(held * price), held * price) for held in (self.held, self.counted)
+            ]
             if x == 0:
                 texts = list(self.present.values())
             ratios = []
@@ -220,14 +234,9 @@ class CollateralStress:
                 ratio = self.ratio_at(mode, x)
                 died = [one for one in getattr(self, mode).events if one.x == x]
                 text = "liquidated" if ratio is None else fmt.percent(ratio, 1)
-                ratios.append(f"{text}, liquidated here" if died and ratio is not None else text)
-            rows.append(
-                (
-                    fmt.percent(x, 2, sign=True),
-                    *texts,
-                    *ratios,
-                )
-            )
+                text = f"{text}, liquidated here" if died and ratio is not None else text
+                ratios.append(Shown(text, ratio))
+            rows.append((Shown(fmt.percent(x, 2, sign=True), x), *texts, *ratios))
         return head, rows
 
     def to_frame(self) -> pd.DataFrame:

@@ -10,6 +10,7 @@ from margin_widgets.account import formatting as fmt
 from margin_widgets.account.books import keep_books
 from margin_widgets.account.chart_svg import static_page, static_table
 from margin_widgets.account.checks import number
+from margin_widgets.account.figures import Column, Shown
 from margin_widgets.account.report import MarginReport, PoolReport
 from margin_widgets.engine.valuation import count_as_margin
 
@@ -128,13 +129,22 @@ class CollateralUse:
 
     def table(self) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
         """Head and rows of the collateral, as text."""
-        head = ("currency", "amount", "face value", "haircut", "margin value", "idle")
+        unit = self.report.currency
+        head = (
+            "currency",
+            Column("amount", "amount (in the currency)"),
+            *(
+                Column(name, f"{name} ({unit})")
+                for name in ("face value", "haircut", "margin value")
+            ),
+            Column("idle", f"idle ({unit})"),
+        )
         rows: list[tuple[str, ...]] = [
             (
                 one.asset,
-                "" if one.amount is None else fmt.plain(one.amount, 8),
-                *(fmt.amount(x) for x in (one.face, one.haircut, one.counted)),
-                f"{fmt.amount(one.idle)} (lent)" if one.lent > 0.005 else fmt.amount(one.idle),
+                Shown("" if one.amount is None else fmt.plain(one.amount, 8), one.amount),
+                *(Shown(fmt.amount(x), x) for x in (one.face, one.haircut, one.counted)),
+                Shown(fmt.amount(one.idle) + (" (lent)" if one.lent > 0.005 else ""), one.idle),
             )
             for one in (*self.assets, self.total)
         ]
@@ -142,7 +152,15 @@ class CollateralUse:
 
     def pools_table(self) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
         """Head and rows of the pools and of the account, as text."""
-        head = ("pool", "margin balance", "initial margin", "of it", "maintenance margin", "of it")
+        unit = self.report.currency
+        head = (
+            "pool",
+            Column("margin balance", f"margin balance ({unit})"),
+            Column("initial margin", f"initial margin ({unit})"),
+            Column("of it", "initial margin over margin balance (fraction)"),
+            Column("maintenance margin", f"maintenance margin ({unit})"),
+            Column("of it", "maintenance margin over margin balance (fraction)"),
+        )
         report = self.report
         sums = (report.margin_balance, report.initial_margin, report.maintenance_margin)
         rows = [
@@ -241,9 +259,10 @@ def _over(part: float, whole: float) -> float | None:
 
 
 def _pool_row(name: str, balance: float, initial: float, maintenance: float) -> tuple[str, ...]:
-    cells = [fmt.amount(balance)]
+    cells = [Shown(fmt.amount(balance), balance)]
     for amount in (initial, maintenance):
         share = _over(amount, balance)
         none = "no balance" if amount > 0 or balance < 0 else "nothing required"
-        cells += [fmt.amount(amount), none if share is None else fmt.percent(share, 1)]
+        told = none if share is None else fmt.percent(share, 1)
+        cells += [Shown(fmt.amount(amount), amount), Shown(told, share)]
     return (name, *cells)

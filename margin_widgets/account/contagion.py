@@ -13,6 +13,7 @@ import numpy as np
 from margin_widgets.account import formatting as fmt
 from margin_widgets.account.books import Books
 from margin_widgets.account.chart_svg import COLORS, static_page, static_table
+from margin_widgets.account.figures import Column, Shown
 from margin_widgets.account.outcome import Fall, Move, Outcome, move_of, outcome
 
 if TYPE_CHECKING:
@@ -186,7 +187,8 @@ class Contagion:
 
     def table(self) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
         """Head and rows of the table twin: one row per link."""
-        head = ("mode", "from", "does", "to", "amount", "what becomes of them")
+        amount = Column("amount", f"amount ({self.currency})")
+        head = ("mode", "from", "does", "to", amount, "what becomes of them")
         rows: list[tuple[str, ...]] = []
         for graph in self.graphs:
             for link in graph.links:
@@ -195,7 +197,8 @@ class Contagion:
                 source, target = (node.label for node in ends)
                 does = f"{link.kind} (cut)" if link.cut else link.kind
                 fate = "; ".join(dict.fromkeys(fates))
-                rows.append((graph.mode, source, does, target, fmt.amount(link.amount), fate))
+                moved = Shown(fmt.amount(link.amount), link.amount)
+                rows.append((graph.mode, source, does, target, moved, fate))
         return head, rows
 
     def svg(self) -> str:

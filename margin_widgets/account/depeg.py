@@ -15,6 +15,7 @@ from margin_widgets.account.books import Books
 from margin_widgets.account.chart_svg import Axis, Chart, round_ticks, static_page, static_table
 from margin_widgets.account.checks import number
 from margin_widgets.account.collateral_stress import CEILING, MODES, PoolLines
+from margin_widgets.account.figures import Column, Shown
 from margin_widgets.engine.book import Floats
 from margin_widgets.engine.liquidation import stands
 from margin_widgets.venues.rules import did_you_mean
@@ -136,7 +137,15 @@ class DepegReplay:
 
     def table(self) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
         """Head and rows of the table twin: some rows, the lowest and every liquidation."""
-        head = ("time", f"price of {self.asset}", *MODES)
+        price = f"price of {self.asset}"
+        head = (
+            "time",
+            Column(price, f"{price} ({self.books.state.venue.currency})"),
+            *(
+                Column(mode, f"{mode}, maintenance over margin balance (fraction)")
+                for mode in MODES
+            ),
+        )
         count = len(self.prices)
         step = max(1, -(-count // _ROWS_AT_MOST))
         shown = {*range(0, count, step), count - 1, int(np.argmin(self.prices))}
@@ -148,8 +157,9 @@ class DepegReplay:
                 ratio = float(series.margin_ratio[row])
                 here = any(event.row == row for event in series.events)
                 text = "closed" if math.isnan(ratio) else fmt.percent(ratio, 1)
-                texts.append(f"{text}, liquidated here" if here else text)
-            rows.append((str(self.times[row]), fmt.price(float(self.prices[row])), *texts))
+                texts.append(Shown(f"{text}, liquidated here" if here else text, ratio))
+            at = float(self.prices[row])
+            rows.append((str(self.times[row]), Shown(fmt.price(at), at), *texts))
         return head, rows
 
     def svg(self) -> str:

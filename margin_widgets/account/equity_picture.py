@@ -11,7 +11,14 @@ import numpy as np
 from margin_widgets.account import formatting as fmt
 from margin_widgets.account.chart_svg import round_ticks, static_page, static_table
 from margin_widgets.account.curve_words import assumed, describe, event_name, place
-from margin_widgets.account.figures import MODES, KeyFigure, figure_if_same, figure_of
+from margin_widgets.account.figures import (
+    MODES,
+    Column,
+    KeyFigure,
+    Shown,
+    figure_if_same,
+    figure_of,
+)
 
 if TYPE_CHECKING:
     from margin_widgets.account.account import Account
@@ -240,9 +247,17 @@ class Reading:
         """Head and rows, from the highest place down."""
         curve = self.curve
         axis = "common move" if curve.symbol is None else f"mark of {curve.symbol}"
-        head = [axis, *(f"{mode} equity" for mode in MODES)]
-        head += [f"{one.name}, {mode}" for one in self.ghosts for mode in MODES]
-        rows = [[place(curve, x), *self._cells(x), what] for x, what in self._places()]
+        titles = [f"{mode} equity" for mode in MODES]
+        titles += [f"{one.name}, {mode}" for one in self.ghosts for mode in MODES]
+        unit = curve.books.state.venue.currency
+        head: list[str] = [Column(axis, axis if curve.symbol else f"{axis} (fraction)")]
+        head += [
+            Column(one, f"{one} ({unit})", f"{one} after liquidation there ({unit})")
+            for one in titles
+        ]
+        rows = [
+            [Shown(place(curve, x), float(x)), *self._cells(x), what] for x, what in self._places()
+        ]
         return [*head, "what happens"], rows
 
     def _places(self) -> list[tuple[float, str]]:
@@ -274,16 +289,18 @@ class Reading:
 
     def _cells(self, x: float) -> list[str]:
         near = 1e-9 * float(self.curve.x[-1] - self.curve.x[0])
-        cells = []
+        cells: list[str] = []
         for along in (self.curve, *(one.curve for one in self.ghosts)):
             for mode in MODES:
                 series = getattr(along, mode)
                 here = [event for event in series.events if abs(event.x - x) <= near]
                 if here:
                     before, after = here[0].equity_before, here[-1].equity_after
-                    cells.append(f"{fmt.amount(before)} → {fmt.amount(after)}")
+                    told = f"{fmt.amount(before)} → {fmt.amount(after)}"
+                    cells.append(Shown(told, (before, after)))
                 else:
-                    text = fmt.amount(along.at(series.equity, x))
+                    equity = along.at(series.equity, x)
+                    text = Shown(fmt.amount(equity), equity)
                     now = along is self.curve and x == along.mark
                     cells.append(figure_if_same(text, self._equity(mode)) if now else text)
         return cells

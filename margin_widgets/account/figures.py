@@ -13,17 +13,65 @@ if TYPE_CHECKING:
 
 MODES = ("isolated", "cross")
 
+Number = float | int | tuple[float | None, ...] | None
 
-class KeyFigure(str):
+
+class Shown(str):
+    """A number as printed; text everywhere, but it still knows the number.
+
+    Attributes
+    ----------
+    number : float, tuple of float or None
+        Not rounded; several where the text tells several, None for none.
+
+    Examples
+    --------
+    >>> Shown("90,452.26 (now)", 90452.26130653266).number
+    90452.26130653266
+    """
+
+    number: Number
+
+    __slots__ = ("number",)
+
+    def __new__(cls, text: str, number: Number) -> Self:
+        """Join a text and what it tells."""
+        made = super().__new__(cls, text)
+        made.number = number
+        return made
+
+
+class Column(str):
+    """The head of a column as printed, and what the same column is called among plain numbers.
+
+    Attributes
+    ----------
+    names : tuple of str
+        With the unit; several where its cells tell several numbers.
+    """
+
+    names: tuple[str, ...]
+
+    __slots__ = ("names",)
+
+    def __new__(cls, text: str, *names: str) -> Self:
+        """Join a text and its names; without any, the text is the name."""
+        made = super().__new__(cls, text)
+        made.names = names or (text,)
+        return made
+
+
+class KeyFigure(Shown):
     """A number as printed; text everywhere, but it knows what `Account.explain` calls it.
 
     Attributes
     ----------
     path : str
+    number : float, tuple of float or None
 
     Examples
     --------
-    >>> KeyFigure("4.50 %", "cross.margin_ratio").path
+    >>> KeyFigure("4.50 %", "cross.margin_ratio", 0.045).path
     'cross.margin_ratio'
     """
 
@@ -31,9 +79,9 @@ class KeyFigure(str):
 
     __slots__ = ("path",)
 
-    def __new__(cls, text: str, path: str) -> Self:
-        """Join a text and a path."""
-        made = super().__new__(cls, text)
+    def __new__(cls, text: str, path: str, number: Number = None) -> Self:
+        """Join a text, a path and the number."""
+        made = super().__new__(cls, text, number)
         made.path = path
         return made
 
@@ -91,14 +139,14 @@ def figure_of(report: MarginReport, name: str, key: str = "") -> KeyFigure:
         text = "none" if value is None else fmt.price(value, tick)
     else:
         text = _TEXTS.get(name, fmt.amount)(value)
-    return KeyFigure(text, f"{report.mode}.{place}{name}")
+    return KeyFigure(text, f"{report.mode}.{place}{name}", value)
 
 
 def figure_of_mark(books: Books, symbol: str) -> KeyFigure:
     """The mark price of a symbol."""
     place = books.symbols.index(symbol)
-    text = fmt.price(float(books.marks[place]), books.contracts[place].tick)
-    return KeyFigure(text, f"marks.{symbol}")
+    mark = float(books.marks[place])
+    return KeyFigure(fmt.price(mark, books.contracts[place].tick), f"marks.{symbol}", mark)
 
 
 def figure_if_same(text: str, figure: KeyFigure) -> str:
@@ -112,4 +160,12 @@ def figure_if_same(text: str, figure: KeyFigure) -> str:
     return figure if text == figure else text
 
 
-__all__ = ["MODES", "KeyFigure", "figure_if_same", "figure_of", "figure_of_mark"]
+__all__ = [
+    "MODES",
+    "Column",
+    "KeyFigure",
+    "Shown",
+    "figure_if_same",
+    "figure_of",
+    "figure_of_mark",
+]

@@ -23,7 +23,13 @@ from margin_widgets.account.chart_svg import (
 )
 from margin_widgets.account.checks import number
 from margin_widgets.account.curve import default_range
-from margin_widgets.account.figures import KeyFigure, figure_if_same, figure_of
+from margin_widgets.account.figures import (
+    Column,
+    KeyFigure,
+    Shown,
+    figure_if_same,
+    figure_of,
+)
 from margin_widgets.account.likely_moves import LikelyMoves
 from margin_widgets.account.two_marks import MODES, TwoMarks
 from margin_widgets.engine.book import Bools, Floats, Ints
@@ -486,9 +492,16 @@ class Frontier:
 
     def table(self) -> tuple[list[str], list[list[str]]]:
         """Head and rows: conditional cross price of the first symbol, and what else is fallen."""
-        head = [self.second, "move", f"cross liquidation of {self.first}", "move"]
-        head += [f"at the present {self.first}"]
-        rows = []
+        cross = f"cross liquidation of {self.first}"
+        sides = ("below", "above")
+        head: list[str] = [
+            Column(self.second, f"mark of {self.second}"),
+            Column("move", f"move of {self.second} (fraction)"),
+            Column(cross, *(f"{cross}, {side} its mark" for side in sides)),
+            Column("move", *(f"move to it, {side} (fraction)" for side in sides)),
+            f"at the present {self.first}",
+        ]
+        rows: list[list[str]] = []
         low, high = (at / self.y - 1 for at in self.y_range)
         moves = sorted({*round_ticks(low, high, 8), 0.0})
         held = self._held()
@@ -499,14 +512,22 @@ class Frontier:
             found = self.cross_price(second)
             prices = " / ".join(self.price(self.first, one) for one in found)
             away = " / ".join(fmt.percent(one / self.x - 1, sign=True) for one in found)
+            below = next((one for one in found if one < self.x), None)
+            above = next((one for one in found if one >= self.x), None)
+            ends = (below, above)
+            told: str = Shown(prices or "none", ends)
             if move == 0 and held is not None:
-                prices = figure_if_same(prices, held)
+                same = figure_if_same(prices, held)
+                told = KeyFigure(same, held.path, ends) if same is held else told
+            moves_to = tuple(None if one is None else one / self.x - 1 for one in ends)
             rows.append(
                 [
-                    self.price(self.second, second) + (" (now)" if move == 0 else ""),
-                    fmt.percent(move, 1, sign=True),
-                    prices or "none",
-                    away or fmt.NO_VALUE,
+                    Shown(
+                        self.price(self.second, second) + (" (now)" if move == 0 else ""), second
+                    ),
+                    Shown(fmt.percent(move, 1, sign=True), move),
+                    told,
+                    Shown(away or fmt.NO_VALUE, moves_to),
                     self.at(self.x, second),
                 ]
             )

@@ -20,7 +20,14 @@ from margin_widgets.account.chart_svg import (
     ticks,
 )
 from margin_widgets.account.checks import number
-from margin_widgets.account.figures import MODES, figure_if_same, figure_of
+from margin_widgets.account.figures import (
+    MODES,
+    Column,
+    KeyFigure,
+    Shown,
+    figure_if_same,
+    figure_of,
+)
 from margin_widgets.engine import Ledger, Partition, mark_book
 from margin_widgets.engine.book import Floats, Ints
 from margin_widgets.engine.liquidation import triggers_along
@@ -169,23 +176,34 @@ class FundingDrift:
         """Head and rows of the table twin, as text: round days and every liquidation."""
         from margin_widgets.account.report import MarginReport
 
-        head = ("day", "isolated paid", "cross paid", *(f"{m} liquidation price" for m in MODES))
+        unit = self.books.state.venue.currency
+        head = (
+            "day",
+            *(Column(f"{mode} paid", f"{mode} paid ({unit})") for mode in MODES),
+            *(f"{mode} liquidation price" for mode in MODES),
+        )
         days = {*round_ticks(0.0, self.horizon, 8)}
         days |= {one.crossing for one in self.series if one.crossing is not None}
-        rows = []
+        rows: list[tuple[str, ...]] = []
         for day in sorted(one for one in days if one <= self.horizon):
             paid, prices = [], []
             for series in self.series:
                 gone = series.crossing is not None and day > series.crossing
-                paid.append(fmt.NO_VALUE if gone else fmt.amount(series.per_day * day))
+                so_far = series.per_day * day
+                paid.append(
+                    Shown(fmt.NO_VALUE, None) if gone else Shown(fmt.amount(so_far), so_far)
+                )
                 price = self.price_at(series.mode, day)
                 text = "none" if price is None else fmt.price(price, self.tick)
                 if day == 0:
                     report = MarginReport(series.mode, self.books)
                     text = figure_if_same(text, figure_of(report, "liquidation_price", self.key))
-                here = " = mark: liquidated" if day == series.crossing else ""
-                prices.append("liquidated" if gone else f"{text}{here}" if here else text)
-            rows.append((fmt.plain(day, 2), *paid, *prices))
+                if gone:
+                    text, price = "liquidated", None
+                elif day == series.crossing:
+                    text = f"{text} = mark: liquidated"
+                prices.append(text if isinstance(text, KeyFigure) else Shown(text, price))
+            rows.append((Shown(fmt.plain(day, 2), day), *paid, *prices))
         return head, rows
 
     def to_frame(self) -> pd.DataFrame:

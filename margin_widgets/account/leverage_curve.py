@@ -21,7 +21,14 @@ from margin_widgets.account.chart_svg import (
     static_table,
     ticks,
 )
-from margin_widgets.account.figures import MODES, KeyFigure, figure_if_same, figure_of
+from margin_widgets.account.figures import (
+    MODES,
+    Column,
+    KeyFigure,
+    Shown,
+    figure_if_same,
+    figure_of,
+)
 from margin_widgets.account.variants import Variants, variants
 from margin_widgets.engine import Book, Ledger, Partition, mark_book
 from margin_widgets.engine.book import Bools, Floats
@@ -292,21 +299,26 @@ class LeverageCurve:
         low, high = float(self.leverage[0]), float(self.leverage[-1])
         shown = log_ticks(low, high)
         shown = sorted({*shown, *([self.present] if low <= self.present <= high else [])})
-        head = ["leverage", "margin", "isolated liquidation", "distance"]
-        head += ["cross liquidation", "distance"]
-        rows = []
+        head: list[str] = ["leverage", Column("margin", f"margin ({self._settle})")]
+        for mode in MODES:
+            head += [
+                Column(f"{mode} liquidation", f"{mode} liquidation price"),
+                Column("distance", f"{mode} distance (fraction)"),
+            ]
+        rows: list[list[str]] = []
         for one in map(self.at, shown):
-            texts = [
-                fmt.amount(one.margin, 2 if one.margin >= 1 else 6),
-                fmt.price(one.isolated, self.tick),
-                fmt.percent(one.isolated_distance),
-                fmt.price(one.cross, self.tick),
-                fmt.percent(one.cross_distance),
+            texts: list[str] = [
+                Shown(fmt.amount(one.margin, 2 if one.margin >= 1 else 6), one.margin),
+                Shown(fmt.price(one.isolated, self.tick), one.isolated),
+                Shown(fmt.percent(one.isolated_distance), one.isolated_distance),
+                Shown(fmt.price(one.cross, self.tick), one.cross),
+                Shown(fmt.percent(one.cross_distance), one.cross_distance),
             ]
             now = one.leverage == self.present
             if now:
                 texts = list(map(figure_if_same, texts, self._figures()))
-            rows.append([_times(one.leverage) + (" (now)" if now else ""), *texts])
+            times = _times(one.leverage) + (" (now)" if now else "")
+            rows.append([Shown(times, one.leverage), *texts])
         return head, rows
 
     def _figures(self) -> list[KeyFigure]:

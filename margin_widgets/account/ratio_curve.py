@@ -21,7 +21,7 @@ from margin_widgets.account.chart_svg import (
     ticks,
 )
 from margin_widgets.account.curve_words import coin_name, place
-from margin_widgets.account.figures import KeyFigure
+from margin_widgets.account.figures import Column, KeyFigure, Shown
 from margin_widgets.account.ratios import falling, rising
 from margin_widgets.engine.ledger import Ledger
 from margin_widgets.engine.liquidation import Triggers, triggers_along
@@ -407,32 +407,52 @@ class RatioCurve:
 
     def table(self) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
         """Head and rows of the pools, as text: present ratio, alert and liquidation."""
-        head = ("pool", "now", "alert at", "liquidation at", "maintenance margin", "margin balance")
+        symbol, unit = self.curve.symbol, self.curve.books.state.venue.currency
+        where = f"mark of {symbol}" if symbol else "common move, fraction"
+        head = (
+            "pool",
+            Column("now", f"now, {self._measure}"),
+            *(
+                Column(name, *(f"{name}, {side} ({where})" for side in ("below", "above")))
+                for name in ("alert at", "liquidation at")
+            ),
+            *(
+                Column(name, f"{name} ({unit})")
+                for name in ("maintenance margin", "margin balance")
+            ),
+        )
         return head, [self._row(line) for line in self.lines]
+
+    @property
+    def _measure(self) -> str:
+        """What the values are, for those who compute on."""
+        own = self.convention
+        return f"{own.numerator} over {own.denominator} (fraction)"
 
     def _row(self, line: PoolLine) -> tuple[str, ...]:
         """Words and figures of one pool."""
         path = f"{line.mode}.pools.{line.pool}"
-        now = self.shown(line.now, 2)
+        now: str = Shown(self.shown(line.now, 2), line.now)
         if self.choice == "rising":
-            now = KeyFigure(now, f"{path}.margin_ratio")
+            now = KeyFigure(now, f"{path}.margin_ratio", line.now)
         return (
             line.name,
             now,
-            "now" if line.beyond else self._places(line.alerted),
-            "now" if line.fallen else self._places(line.liquidated),
-            KeyFigure(fmt.amount(line.maintenance), f"{path}.maintenance_margin"),
-            KeyFigure(fmt.amount(line.balance), f"{path}.margin_balance"),
+            Shown("now" if line.beyond else self._places(line.alerted), line.alerted),
+            Shown("now" if line.fallen else self._places(line.liquidated), line.liquidated),
+            KeyFigure(fmt.amount(line.maintenance), f"{path}.maintenance_margin", line.maintenance),
+            KeyFigure(fmt.amount(line.balance), f"{path}.margin_balance", line.balance),
         )
 
     def levels_table(self) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
         """Head and rows of the levels, as text."""
         rows: list[tuple[str, ...]] = [
-            (one.what, self.shown(one.value), one.source) for one in self.levels
+            (one.what, Shown(self.shown(one.value), one.value), one.source) for one in self.levels
         ]
         if self.alert_value is not None:
-            rows.insert(0, ("your alert", self.shown(self.alert_value), "set here"))
-        return ("level", "from", "source"), rows
+            alert = Shown(self.shown(self.alert_value), self.alert_value)
+            rows.insert(0, ("your alert", alert, "set here"))
+        return ("level", Column("from", f"from, {self._measure}"), "source"), rows
 
     def values_table(self, most: int = 14) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
         """Head and rows of the lines at round places of the axis, as text."""
@@ -446,14 +466,16 @@ class RatioCurve:
         }
         rows = []
         for number, x in enumerate(places):
-            cells = []
+            cells: list[str] = []
             for line in lines:
                 value = values[line.mode][
                     curve.books.pool_names(line.mode).index(line.pool), number
                 ]
-                cells.append("liquidated" if math.isnan(value) else self.shown(float(value), 1))
-            rows.append((place(curve, x), *cells))
-        return (what, *(line.name for line in lines)), rows
+                told = "liquidated" if math.isnan(value) else self.shown(float(value), 1)
+                cells.append(Shown(told, float(value)))
+            rows.append((Shown(place(curve, x), x), *cells))
+        axis = Column(what, what if curve.symbol else f"{what} (fraction)")
+        return (axis, *(Column(one.name, f"{one.name}, {self._measure}") for one in lines)), rows
 
     def _u(self, x: float) -> float:
         return 1.0 + x if self.curve.symbol is None else x / self.curve.mark

@@ -20,6 +20,7 @@ from margin_widgets.account.chart_svg import (
     ticks,
 )
 from margin_widgets.account.checks import number
+from margin_widgets.account.figures import Column, Shown
 from margin_widgets.account.frontier import pair_of
 from margin_widgets.account.likely_moves import FAR, LikelyMoves
 from margin_widgets.account.two_marks import MODES, PoolFigures, TwoMarks
@@ -236,18 +237,24 @@ class ShockGrid:
     def table(self) -> tuple[list[str], list[list[str]]]:
         """Head and rows of the differences, some of many; who was liquidated is said by letters."""
         columns, down = _some(len(self.x)), _some(len(self.y))[::-1]
-        head = [f"{self.second} down, {self.first} across (C, I: liquidated)"]
-        head += [_move(self.x[column]) for column in columns]
-        rows = [
-            [_move(self.y[row]), *(self._cell(row, column) for column in columns)] for row in down
+        corner = f"{self.second} down, {self.first} across"
+        lead = f"(fractions): cross less isolated equity ({self.currency})"
+        head: list[str] = [Column(f"{corner} (C, I: liquidated)", f"{corner} {lead}")]
+        head += [Column(_move(self.x[column]), repr(float(self.x[column]))) for column in columns]
+        rows: list[list[str]] = [
+            [
+                Shown(_move(self.y[row]), float(self.y[row])),
+                *(self._cell(row, column) for column in columns),
+            ]
+            for row in down
         ]
         return head, rows
 
     def _cell(self, row: int, column: int) -> str:
         letters = "C" if self.cross_closed[row, column] else ""
         letters += "I" if self.isolated_closed[row, column] else ""
-        lead = fmt.amount(float(self.difference[row, column]), 0)
-        return f"{lead} {letters}".strip()
+        lead = float(self.difference[row, column])
+        return Shown(f"{fmt.amount(lead, 0)} {letters}".strip(), lead)
 
     @property
     def title(self) -> str:
@@ -263,7 +270,7 @@ class ShockGrid:
         y = Axis(*y_range, ticks(round_ticks(*y_range, 6), _move), f"shock of {self.second}")
         chart = Chart(x, y, self.title, self.text)
         shares = self.difference / self.largest
-        chart.cells(columns, rows, [[_color(float(one)) for one in row] for row in shares])
+        chart.cells(columns, rows, [[_look(float(one)) for one in row] for row in shares])
         for closed, sign in ((self.cross_closed, 1), (self.isolated_closed, -1)):
             chart.line(*hatched(self.x, self.y, closed, sign), "word", width=0.7, dash="")
         if self.far is not None:
@@ -275,7 +282,7 @@ class ShockGrid:
 
     def _repr_html_(self) -> str:
         legend = (
-            "Blue: cross ahead; orange: isolated ahead; white: equal. Strokes rising to the right:"
+            "Blue: cross ahead; orange: isolated ahead; clear: equal. Strokes rising to the right:"
             " cross liquidated; falling: an isolated position liquidated. Heavy line: where the"
             " leader changes. "
         )
@@ -519,11 +526,9 @@ class _Ways:
         return way
 
 
-def _color(share: float) -> str:
-    """Blue for cross ahead, orange for isolated ahead, white for equal."""
-    full = (0, 114, 178) if share > 0 else (213, 94, 0)
-    mixed = (round(255 + (one - 255) * min(abs(share), 1.0)) for one in full)
-    return f"rgb({','.join(map(str, mixed))})"
+def _look(share: float) -> tuple[str, float]:
+    """The tone of the mode that is ahead and how opaque it is; clear where both are equal."""
+    return "cross" if share > 0 else "isolated", round(min(abs(share), 1.0), 3)
 
 
 def _some(count: int) -> list[int]:

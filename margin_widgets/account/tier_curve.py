@@ -21,6 +21,7 @@ from margin_widgets.account.chart_svg import (
     static_table,
     ticks,
 )
+from margin_widgets.account.figures import Column, Shown
 from margin_widgets.account.leverage_curve import place_of
 from margin_widgets.account.variants import variants
 from margin_widgets.engine.book import Floats
@@ -202,18 +203,20 @@ class TierCurve:
 
     def table(self) -> tuple[list[str], list[list[str]]]:
         """Head and rows of the tiers, with what a position on their floor must hold."""
-        head = ["tier", f"above, {self.unit}", "rate", "highest leverage"]
-        head += ["maintenance margin at the floor"]
-        rows = []
+        least = "maintenance margin at the floor"
+        head: list[str] = ["tier", f"above, {self.unit}", Column("rate", "rate (fraction)")]
+        head += ["highest leverage", Column(least, f"{least} ({self.settle})")]
+        rows: list[list[str]] = []
         for number, tier in enumerate(self.tiers, start=1):
             at_floor = self.at(tier.floor).maintenance if tier.floor > 0 else 0.0
+            most = tier.max_leverage
             rows.append(
                 [
-                    f"{number}{' (now)' if number == self.now.tier else ''}",
-                    fmt.plain(tier.floor),
-                    rate_text(tier.rate),
-                    f"{fmt.plain(tier.max_leverage)}×" if tier.max_leverage else fmt.NO_VALUE,
-                    money(at_floor),
+                    Shown(f"{number}{' (now)' if number == self.now.tier else ''}", number),
+                    Shown(fmt.plain(tier.floor), tier.floor),
+                    Shown(rate_text(tier.rate), tier.rate),
+                    Shown(f"{fmt.plain(most)}×" if most else fmt.NO_VALUE, most),
+                    Shown(money(at_floor), at_floor),
                 ]
             )
         return head, rows

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from margin_widgets.account import formatting as fmt
 from margin_widgets.account.chart_svg import COLORS, static_page, static_table
+from margin_widgets.account.figures import Column, Shown
 from margin_widgets.account.outcome import Fall, Move, Outcome, move_of, outcome
 
 if TYPE_CHECKING:
@@ -185,12 +186,13 @@ class Waterfall:
 
     def table(self) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
         """Head and rows of the table twin, as text."""
-        head = ("step", *MODES, "on the way")
+        amounts = (Column(mode, f"{mode} ({self.currency})") for mode in MODES)
+        head = ("step", *amounts, "on the way")
         rows = []
         for row in self.rows:
             notes = [f"{mode}: {row.bars[mode].note}" for mode in MODES if row.bars[mode].note]
-            amounts = (amount_text(row, mode) for mode in MODES)
-            rows.append((row.label, *amounts, "; ".join(notes)))
+            cells = (Shown(amount_text(row, mode), row.bars[mode].amount) for mode in MODES)
+            rows.append((row.label, *cells, "; ".join(notes)))
         return head, rows
 
     def to_frame(self) -> pd.DataFrame:

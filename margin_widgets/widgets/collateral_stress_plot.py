@@ -144,8 +144,8 @@ class CollateralStressPlot(Picture):
             ticks(values, move),
             ticks(round_ticks(0.0, CEILING, 6), lambda y: percent(y, 0)),
         )
-        moving = f" and the mark of {data.symbol}" if data.symbol else ""
-        assign(self.x_axis, label=f"move of the price of {data.asset}{moving}")
+        moving = f" and {data.symbol}" if data.symbol else " alone"
+        assign(self.x_axis, label=f"move of {data.asset}{moving}")
         drawn = []
         for line, series in (
             (self.cross_line, data.cross),

@@ -109,7 +109,7 @@ class CompareDrawer(StaticTwin):
             return
         self.found = self._compared()
         self._head.html = self._head_html()
-        self._sentence.html = f'<p class="mw-caption">{escape(self.sentence())}</p>'
+        self._sentence.html = f'<p class="mw-caption mw-after">{escape(self.sentence())}</p>'
         self.view.html = "" if self.found is None else self._cards_html(self.found)
 
     def _compared(self) -> Comparison | None:
@@ -134,7 +134,7 @@ class CompareDrawer(StaticTwin):
 
     def _on_key(self, change: Any) -> None:
         if self.active:
-            self._sentence.html = f'<p class="mw-caption">{escape(self.sentence())}</p>'
+            self._sentence.html = f'<p class="mw-caption mw-after">{escape(self.sentence())}</p>'
 
     def _head_html(self) -> str:
         held = self.pinned is not None

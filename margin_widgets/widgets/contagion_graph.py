@@ -166,10 +166,10 @@ def _widths(graphs: Contagion) -> str:
         amount = float(f"{share * graphs.widest:.2g}") if share < 1 else graphs.widest
         width = max(THINNEST, THICKEST * amount / graphs.widest)
         samples.append(
-            '<svg aria-hidden="true" width="26" height="16" style="flex:none">'
+            '<span class="mw-key"><svg aria-hidden="true" width="26" height="16" style="flex:none">'
             '<line x1="0" y1="8" x2="26" y2="8" stroke="currentColor" stroke-opacity=".55"'
             f' stroke-width="{width:.1f}"/>'
-            f"</svg><span>{escape(fmt.amount(amount, 0))}</span>"
+            f"</svg>{escape(fmt.amount(amount, 0))}</span>"
         )
     return (
         f'<div class="mw-row mw-legend"><span>width, {escape(graphs.currency)}:</span>'

@@ -18,6 +18,7 @@ from margin_widgets.widgets.number_slider import NumberSlider
 from margin_widgets.widgets.plotting import ALL, BUTTONS_AT_MOST, Throttle
 from margin_widgets.widgets.selection import Selection
 from margin_widgets.widgets.static_twin import DrawnTwin
+from margin_widgets.widgets.together import said_by
 
 if TYPE_CHECKING:
     from margin_widgets.account import Account
@@ -72,8 +73,8 @@ class MovePicture(Explaining, DrawnTwin):
         self.selection = Selection() if selection is None else selection
         self.data: Any = None
         self._closed = self._open = False
-        self._preview = Throttle(self._show)
         self._switch = Styled(label=f"{self.title}: what moves")
+        self._preview = Throttle(said_by(self._switch, self._show))
         self._slider = NumberSlider(
             "Move, %",
             "Move in per cent",
@@ -167,7 +168,9 @@ class MovePicture(Explaining, DrawnTwin):
             self.data = self._compute(self._move(shock))
             self.caption = self._said(self.data)
         set_html(self.picture, "" if self.data is None else self._picture(self.data))
-        set_html(self._caption_box, f'<p class="mw-caption">{html.escape(self.caption)}</p>')
+        set_html(
+            self._caption_box, f'<p class="mw-caption mw-after">{html.escape(self.caption)}</p>'
+        )
         self._fill_data()
 
     def _move(self, shock: float | None = None) -> dict[str, Any]:

@@ -48,6 +48,7 @@ from margin_widgets.widgets.plotting import (
 )
 from margin_widgets.widgets.selection import Selection
 from margin_widgets.widgets.static_twin import DrawnTwin
+from margin_widgets.widgets.together import said_by
 
 if TYPE_CHECKING:
     from margin_widgets.account import Account
@@ -103,9 +104,9 @@ class Picture(Explaining, DrawnTwin):
         self._dragging = False
         self._asked = ""
         self._pinned: dict[Scatter, tuple[Floats, Floats]] = {}
-        self._preview = Throttle(self._show_preview)
         self._controls = Styled(label=f"{self.title}: controls")
         self._caption_box = Html(names="figure")
+        self._preview = Throttle(said_by(self._caption_box, self._show_preview))
         self._message_box = Html(live=True)
         self._data_box = Html(label=f"{self.title}: data")
         scale = LogScale if self.log_x else LinearScale

@@ -32,6 +32,8 @@ COLUMNS = {
 }
 COSTS = ("added", "fee", "loss", "cost")
 SORTS = ("rank", *COLUMNS)
+NONE = " mw-none"
+"""Of a cell that says nothing: a folded row leaves it out."""
 FEW = 12
 """Rows that are listed until all are asked for."""
 _EMPTY = "No positions: there is nothing to repair."
@@ -324,10 +326,11 @@ class RepairTable(StaticTwin):
             " price is not modelled. In cross the leverage setting moves no liquidation.</p>"
         )
         return (
-            f'<div style="overflow-x:auto;{APART}"><table class="mw-data"><thead><tr>'
-            f'{heads[0]}<th><span class="mw-sr">Preview and apply</span></th>'
+            f'<div style="overflow-x:auto;{APART}"><table role="table" style="--mw-fold:1"'
+            ' class="mw-data mw-fold mw-titled mw-sorted"><thead role="rowgroup"><tr role="row">'
+            f'{heads[0]}<th role="columnheader"><span class="mw-sr">Preview and apply</span></th>'
             f"{''.join(heads[1:])}</tr></thead>"
-            f"<tbody>{body}</tbody></table></div>{''.join(notes)}"
+            f'<tbody role="rowgroup">{body}</tbody></table></div>{"".join(notes)}'
         )
 
     def _head(self, name: str) -> str:
@@ -338,15 +341,15 @@ class RepairTable(StaticTwin):
             mark = " ↓" if self.descending else " ↑"
         side = "" if name == "action" else ' class="mw-right"'
         return (
-            f'<th scope="col"{side}{order}><button class="mw-num" data-action="sort"'
-            f' data-value="{name}" data-key="sort-{name}" title="Sort">{COLUMNS[name]}{mark}'
-            "</button></th>"
+            f'<th scope="col" role="columnheader"{side}{order}><button class="mw-num"'
+            f' data-action="sort" data-value="{name}" data-key="sort-{name}" title="Sort">'
+            f"{COLUMNS[name]}{mark}</button></th>"
         )
 
     def _row(self, one: Repair, place: int) -> str:
         figures = "".join(
-            '<td class="mw-right">'
-            f"{figure(fmt.amount(amount), f'{name} {one.id}') if amount else fmt.NO_VALUE}</td>"
+            f'<td role="cell" class="mw-right{"" if amount else NONE}" data-title="{COLUMNS[name]}"'
+            f">{figure(fmt.amount(amount), f'{name} {one.id}') if amount else fmt.NO_VALUE}</td>"
             for name, amount in zip(
                 COSTS, (one.added, one.fee, one.realized_loss, one.cost), strict=True
             )
@@ -355,16 +358,19 @@ class RepairTable(StaticTwin):
         title, which = escape(one.title), escape(one.id)
         # Keys by place: after an action the focus stays in the table, though the action is gone.
         return (
-            '<tr><th scope="row" style="min-width:9em;overflow-wrap:normal">'
-            f'{title}</th><td style="white-space:nowrap">'
+            '<tr role="row"><th scope="row" role="rowheader"'
+            f' style="min-width:9em;overflow-wrap:normal">{title}</th>'
+            '<td role="cell" style="white-space:nowrap">'
             f'<button class="mw-button" data-action="preview"'
             f' data-value="{which}" data-key="preview-{place}" aria-pressed="{pressed}"'
             ' style="min-width:6.2em"'
             f' aria-label="Preview: {title}">Preview</button> '
             f'<button class="mw-button" data-action="apply" data-value="{which}"'
             f' data-key="apply-{place}" aria-label="Apply: {title}">Apply</button></td>'
-            f'<td class="mw-right">{_first_html(one)}</td>'
-            f'<td class="mw-right">{_own_html(one)}</td>{figures}</tr>'
+            f'<td role="cell" data-title="{COLUMNS["distance"]}" class="mw-right">'
+            f"<span>{_first_html(one)}</span></td>"
+            f'<td role="cell" data-title="{COLUMNS["own"]}" class="mw-right">'
+            f"<span>{_own_html(one)}</span></td>{figures}</tr>"
         )
 
     def static_text(self) -> str:

@@ -441,17 +441,20 @@ class SolvePanel(StaticTwin):
             then = self._behind(solution, f"then {place}", after, key)
             unit = "" if one.unit == "×" else one.unit
             rows.append(
-                f"<tr><th>{escape(one.label)}</th>"
-                f'<td class="mw-right">{now}</td>'
-                f'<td class="mw-right">{"kept" if before == after else then}</td>'
-                f"<td>{escape(unit)}</td></tr>"
+                f'<tr role="row"><th scope="row" role="rowheader">{escape(one.label)}</th>'
+                f'<td role="cell" class="mw-right">{now}</td>'
+                f'<td role="cell" class="mw-right">{"kept" if before == after else then}</td>'
+                f'<td role="cell">{escape(unit)}</td></tr>'
             )
         more = len(solution.changes) - _MOST_ROWS
         note = f'<p class="mw-caption">and {more} more</p>' if more > 0 else ""
         return (
-            f'<table class="mw-data"><thead><tr><th>Change</th><th class="mw-right">now</th>'
-            f'<th class="mw-right">needed</th><th><span class="mw-sr">unit</span></th></tr></thead>'
-            f"<tbody>{''.join(rows)}</tbody></table>{note}"
+            '<table class="mw-data mw-fold" role="table" style="--mw-fold:3">'
+            '<thead role="rowgroup"><tr role="row"><th role="columnheader">Change</th>'
+            '<th scope="col" role="columnheader" class="mw-right">now</th>'
+            '<th scope="col" role="columnheader" class="mw-right">needed</th>'
+            '<th scope="col" role="columnheader"><span class="mw-sr">unit</span></th></tr></thead>'
+            f'<tbody role="rowgroup">{"".join(rows)}</tbody></table>{note}'
         )
 
     def _current(self) -> tuple[Answer | None, str]:

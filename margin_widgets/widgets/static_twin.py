@@ -142,7 +142,7 @@ class DrawnTwin(StaticTwin):
     def to_csv(self, path: str | Path | None = None) -> str:
         """The table behind *Show data* as CSV, for the account as it is now.
 
-        Figures are plain numbers, without separators of thousands; those in per cent keep the sign.
+        Numbers are not rounded and stand alone: units are in the head, and shares are fractions.
 
         Raises
         ------

@@ -7,7 +7,7 @@ new table stands beside an old curve, and each frame costs it more than the chan
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -50,6 +50,16 @@ def together(carrier: Any) -> Iterator[None]:
     finally:
         _now.waiting = None
         _deliver(carrier, waiting)
+
+
+def said_by(carrier: Carrier, function: Callable[..., None]) -> Callable[..., None]:
+    """Return the function, all that it changes said by one widget whenever it is called."""
+
+    def call(*args: Any) -> None:
+        with together(carrier):
+            function(*args)
+
+    return call
 
 
 class Carrier(Gathered):

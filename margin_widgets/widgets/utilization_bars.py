@@ -191,7 +191,7 @@ class UtilizationBars(Explaining, StaticTwin):
         cards = "".join(_card(use) for use in self.uses.values())
         self.view.html = f'<div class="mw-cards">{cards}</div>'
         self.caption = " ".join(use.text for use in self.uses.values())
-        self._caption_box.html = f'<p class="mw-caption">{escape(self.caption)}</p>'
+        self._caption_box.html = f'<p class="mw-caption mw-after">{escape(self.caption)}</p>'
 
     def _fill_data(self) -> None:
         """The table twin; made only while it is open."""
@@ -259,12 +259,13 @@ def _account_bars(use: CollateralUse) -> str:
         shown = (1.0 if required > 0 else 0.0) if share is None else share
         told = "no balance" if share is None else fmt.percent(share, 1)
         label = f"{title} {fmt.amount(required)}: {told} of the margin balance"
-        number = f"{told} {figure(fmt.amount(required), f'{mode}.{name}')}"
+        number = f"{_part(told)}{figure(fmt.amount(required), f'{mode}.{name}')}"
         rows.append(_row(title, meter((("", shown),), label), number))
     if use.total.face > 0 and use.total.idle:
         share = use.total.idle / use.total.face
         label = f"Idle {fmt.amount(use.total.idle)}: {fmt.percent(share, 1)} of the collateral"
-        number = f"{fmt.percent(share, 1)} {figure(fmt.amount(use.total.idle), f'{mode}.idle')}"
+        idle = figure(fmt.amount(use.total.idle), f"{mode}.idle")
+        number = f"{_part(fmt.percent(share, 1))}{idle}"
         rows.append(_row("Idle", meter((("mw-im", share),), label), number))
     balance = figure(fmt.amount(report.margin_balance), f"{mode}.margin_balance")
     return (
@@ -352,3 +353,8 @@ def _row(title: str, bar: str, number: str) -> str:
         f'<div class="mw-bar-row"><span title="{escape(title)}">{escape(title)}</span>{bar}'
         f'<span class="mw-figure">{number}</span></div>'
     )
+
+
+def _part(share: str) -> str:
+    """A share before the amount that it is of."""
+    return f'<span class="mw-share">{share}</span>'

@@ -32,6 +32,9 @@ from scripts import chromium
 
 T = TypeVar("T")
 
+# The Python of the environment whose JupyterLab is used; another one tests another version.
+JUPYTER = os.environ.get("MARGIN_WIDGETS_TEST_JUPYTER", sys.executable)
+
 CHROMIUM_FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -134,7 +137,7 @@ class LabServer:
         self.prepare(base)
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", self.module],
+                [JUPYTER, "-m", self.module],
                 cwd=self.root,
                 env=environment(base),
                 stdin=subprocess.DEVNULL,

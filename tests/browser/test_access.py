@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from margin_widgets import widgets
 from margin_widgets.widgets.dashboard import TABS
 from tests.browser.harness import Lab
 from tests.browser.test_stories import REF2, Desk
@@ -24,8 +25,9 @@ TALL = 3600
 # Lab's body has no height, from which axe would conclude that nothing in it can be seen.
 PREPARE = "document.documentElement.style.height = document.body.style.height = '100%'; 0"
 EXAMINE = """
-async () => {
-  const found = await axe.run({include: [[".mw-dashboard"]]});
+async (asked) => {
+  const [where, rules] = asked ?? [".mw-dashboard"];
+  const found = await axe.run({include: [[where]]}, rules ? {runOnly: rules} : {});
   const worst = found.violations.filter(({impact}) => ["serious", "critical"].includes(impact));
   return {
     violations: worst.flatMap(({id, nodes}) =>
@@ -143,6 +145,47 @@ def test_axe_finds_nothing_serious_in_any_tab(shown: Desk) -> None:
             assert role == "img"
             assert told == caption
             assert len(told) > 40
+
+
+# Every class that can be shown alone, once, each with an account that it has something to say on.
+ALONE = sorted(set(widgets.__all__) - {"Dashboard", "Selection"})
+SHOWN = """
+import margin_widgets as mw
+from IPython.display import display
+
+WITH = {"ShockMap": {"points": 13}}
+for name in ("LossWaterfall", "ContagionGraph"):
+    WITH[name] = {"shock": -0.15}
+for name in %r:
+    preset = "bitcoin_on_bitcoin" if name.startswith("Collateral") else "ref2"
+    display(getattr(mw, name)(getattr(mw.presets, preset)(), **WITH.get(name, {})))
+"""
+OUTPUTS = ".jp-OutputArea-output .margin-widgets:not(.margin-widgets *)"
+STICKING_OUT = f"roots => roots.flatMap({TOO_WIDE.strip()})"
+
+
+def test_axe_finds_nothing_serious_in_any_widget_alone(lab: Lab) -> None:
+    nb = lab.open_notebook([SHOWN % ALONE], theme="light", width=WIDE, height=20_000)
+    nb.run_all()
+    page, roots = nb.page, nb.page.locator(OUTPUTS)
+    nb.wait_until(lambda: roots.count() == len(ALONE), message="every widget")
+    plots = page.locator(".bqplot.mw-plot")
+    nb.wait_until(lambda: page.locator(".mw-plot path.line").count() > plots.count(), message="all")
+    data = page.locator(f'{OUTPUTS} [data-key="data"]')
+    data.evaluate_all("buttons => buttons.forEach((button) => button.click())")
+    nb.wait_until(lambda: page.locator("table.mw-data").count() >= data.count(), message="tables")
+    page.evaluate(f"{AXE.read_text()};{PREPARE}")
+    for theme in ("light", "dark"):
+        nb.set_theme(theme)
+        page.locator("body").evaluate(QUIET)
+        # What is on the page is the same in both themes, but for its colours.
+        found = page.evaluate(EXAMINE, [OUTPUTS, None if theme == "light" else ["color-contrast"]])
+        assert found["violations"] == [], theme
+        assert found["read"] > 400, "hardly any text was looked at"
+    # Narrower than a phone: the page has 360 px, what is beside an output is taken from it.
+    page.set_viewport_size({"width": 360, "height": 20_000})
+    nb.wait_until(lambda: not roots.evaluate_all(STICKING_OUT), message="all to fit in")
+    nb.assert_clean_console()
 
 
 # What follows from the width is the same in both themes, and so on.

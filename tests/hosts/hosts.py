@@ -29,6 +29,7 @@ from tests.browser.harness import (
     wait_until,
     write_notebook,
 )
+from tests.lab.lab_page import ExtensionPage
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -220,3 +221,41 @@ class LitePage(LabPage):
             "() => window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel",
             timeout=60_000,
         )
+
+
+class LiteAccounts(ExtensionPage):
+    """A page of JupyterLite in which accounts are opened."""
+
+    def __init__(self, context: BrowserContext, url: str) -> None:
+        WatchedPage.__init__(self, context.new_page())
+        # Those of the page's workers, too: each kernel is one.
+        context.on("request", lambda request: self._on_request(request.url))
+        self._url = url
+
+    def load(self) -> None:
+        """Load JupyterLite, which does not keep what was open."""
+        self.page.goto(f"{self._url}/lab/index.html")
+        self.page.wait_for_function("() => window.jupyterapp?.restored", timeout=60_000)
+        self.page.evaluate("() => window.jupyterapp.restored")
+
+    def saved(self, path: str) -> str:
+        """Text of a file in the browser's storage."""
+        found: str = self.page.evaluate(
+            """async path => {
+                const { contents } = window.jupyterapp.serviceManager;
+                return (await contents.get(path, { content: true })).content;
+            }""",
+            path,
+        )
+        return found
+
+    def kernels(self) -> int:
+        """How many kernels run."""
+        found: int = self.page.evaluate(
+            """async () => {
+                const { sessions } = window.jupyterapp.serviceManager;
+                await sessions.refreshRunning();
+                return [...sessions.running()].length;
+            }"""
+        )
+        return found

@@ -12,12 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext
+from playwright.sync_api import BrowserContext, expect
 
+import margin_widgets as mw
+from margin_widgets.account.document import loads
 from scripts import lite_site
 from tests.browser.test_stories import REF2
-from tests.hosts.hosts import LitePage, StaticServer
+from tests.hosts.hosts import LiteAccounts, LitePage, StaticServer
 from tests.hosts.story import press_an_arrow, type_a_size
+from tests.lab.lab_page import Dashboard
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -130,3 +133,73 @@ def test_the_quick_start_runs_and_a_dashboard_is_edited(
     # The kernel's worker was watched as well, and Python came from this site.
     assert f"{site.url}/static/pyodide/pyodide.asm.wasm" in page.requests
     page.assert_clean_console()
+
+
+def test_an_account_is_a_document_there_too(site: StaticServer, context: BrowserContext) -> None:
+    lab = LiteAccounts(context, site.url)
+    page, path = lab.page, "untitled.margin.json"
+    lab.load()
+    # The site without its wheel of the package: the page says so, and what to do.
+    wheel = "**/margin_widgets-*.whl*"
+    context.route(wheel, lambda route: route.abort())
+    page.locator(".jp-LauncherCard", has_text="Margin account").click()
+    page.locator(".jp-Dialog select").select_option("Two long perpetuals")
+    page.locator(".jp-Dialog button", has_text="Create").click()
+    tab = lab.tab(path)
+    expect(tab.locator("h2")).to_have_text(
+        "margin_widgets could not be installed in the browser", timeout=180_000
+    )
+    expect(tab.locator(".mwl-page")).to_contain_text("--piplite-wheels margin_widgets")
+    context.unroute(wheel)
+    lab.console_errors.clear()
+    tab.locator("button", has_text="Try again").click()
+
+    def desk() -> Dashboard:
+        """Wait until it takes edits, for as long as Python may need to start."""
+        live = tab.locator(".mwl-view:not([inert]) .mw-equity-plot path.line")
+        live.first.wait_for(state="attached", timeout=180_000)
+        return Dashboard(lab, tab, path)
+
+    shown = desk()
+    assert not lab.is_dirty(path)
+    assert lab.kernels() == 1
+    expected = mw.presets.ref2()
+    saved = lab.saved(path)
+    assert loads(saved).state.positions == expected.state.positions
+    bar = page.locator(".mwl-status")
+    before = bar.inner_text()
+
+    # Edited, it differs from the file, and a kernel that starts again takes nothing away.
+    shown.edit(0, "leverage", "20")
+    shown.wait_document("leverage", 20)
+    assert lab.is_dirty(path)
+    assert lab.saved(path) == saved
+    lab.wait_until(lambda: bar.inner_text() not in {before, ""}, message="the status bar")
+    assert page.evaluate(
+        """() => {
+            const leaving = document.createEvent('BeforeUnloadEvent');
+            leaving.initEvent('beforeunload', false, true);
+            window.dispatchEvent(leaving);
+            return leaving.returnValue;
+        }"""
+    ), "the browser does not ask before edits are lost"
+    lab.command("margin-widgets:restart-kernel")
+    expect(tab.locator(".mwl-banner")).to_contain_text("Your edits are kept")
+    shown = desk()
+    expect(tab.locator(".mwl-banner")).to_have_count(0)
+    expect(shown.cell(0, "leverage")).to_have_text("20×")
+    assert lab.is_dirty(path)
+
+    # Saved, it is there when the page is loaded anew.
+    page.keyboard.press("Control+s")
+    lab.wait_until(lambda: not lab.is_dirty(path), message="saved")
+    expected.positions["BTCUSDT"].leverage = 20
+    assert loads(lab.saved(path)).state.positions == expected.state.positions
+    lab.load()
+    started = time.monotonic()
+    tab = lab.show(path)
+    expect(desk().cell(0, "leverage")).to_have_text("20×")
+    print(f"JupyterLite: first plot {time.monotonic() - started:.1f} s after a document is opened")
+    lab.command("application:close")
+    lab.wait_until(lambda: not lab.kernels(), message="kernel closed with its tab")
+    lab.assert_clean_console()

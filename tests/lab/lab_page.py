@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
+import tomllib
 import uuid
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 
 from playwright.sync_api import Locator, Page
 
@@ -40,6 +42,14 @@ from ipykernel.kernelapp import launch_new_instance
 launch_new_instance()
 """
 
+# Lets a server whose environment has the package's dependencies, but not itself, know what
+# pyproject.toml says of its catalogues.
+OWN_CATALOGUES = """
+import importlib.metadata
+if not importlib.metadata.entry_points(group="jupyterlab.locale", name="margin_widgets"):
+    sys.path += [{folder!r}, {root!r}]
+"""
+
 
 class ExtensionServer(LabServer):
     """JupyterLab with the extension as this checkout has built it."""
@@ -65,9 +75,11 @@ class ExtensionServer(LabServer):
         (kernel / "kernel.json").write_text(json.dumps(spec))
         packs = base / "packs"
         add_language_pack(packs, "de_DE")
+        add_catalogues(base / "catalogues")
         with (base / "config" / "jupyter_server_config.py").open("a") as config:
             config.write('c.MultiKernelManager.default_kernel_name = "margin"\n')
             config.write(f"import sys\nsys.path.append({str(packs)!r})\n")
+            config.write(OWN_CATALOGUES.format(folder=str(base / "catalogues"), root=str(ROOT)))
 
     def sessions(self) -> list[dict[str, Any]]:
         """Sessions that run."""
@@ -100,6 +112,17 @@ def add_language_pack(folder: Path, locale: str) -> None:
     metadata.mkdir()
     (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
     (metadata / "entry_points.txt").write_text(f"[jupyterlab.languagepack]\n{locale} = {name}\n")
+
+
+def add_catalogues(folder: Path) -> None:
+    """Write the metadata by which an installed package tells JupyterLab of its catalogues."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    metadata = folder / "margin_widgets-0.dist-info"
+    metadata.mkdir(parents=True)
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: margin-widgets\nVersion: 0\n")
+    entries = project["entry-points"]["jupyterlab.locale"]
+    lines = ["[jupyterlab.locale]", *(f"{name} = {module}" for name, module in entries.items())]
+    (metadata / "entry_points.txt").write_text("\n".join(lines) + "\n")
 
 
 class ExtensionPage(WatchedPage):
@@ -182,7 +205,11 @@ class ExtensionPage(WatchedPage):
             "() => [...window.jupyterapp.shell.widgets('main')].every(one => !one.context)"
         )
         for session in self.server.sessions():
-            self.server.request("DELETE", f"/api/sessions/{session['id']}")
+            try:
+                self.server.request("DELETE", f"/api/sessions/{session['id']}")
+            except HTTPError as error:
+                if error.code != 404:  # the tab that was closed has ended it meanwhile
+                    raise
 
 
 class Dashboard:

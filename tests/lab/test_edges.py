@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -16,11 +15,27 @@ from playwright.sync_api import Browser, Locator, expect
 
 import margin_widgets as mw
 from scripts import chromium
+from tests.browser.harness import JUPYTER
 from tests.lab.lab_page import ROOT, ExtensionPage, written
 
 SOURCES = ROOT / "frontend" / "lab" / "src"
 
 pytestmark = pytest.mark.long
+
+
+def close_tab(lab: ExtensionPage, path: str) -> None:
+    """Close the tab of a document, edits discarded."""
+    lab.page.evaluate(
+        """path => {
+            for (const widget of [...window.jupyterapp.shell.widgets('main')]) {
+                if (widget.context?.path === path) {
+                    widget.context.model.dirty = false;
+                    widget.close();
+                }
+            }
+        }""",
+        path,
+    )
 
 
 def test_two_windows_on_one_file_are_in_step(lab: ExtensionPage) -> None:
@@ -41,8 +56,34 @@ def test_two_windows_on_one_file_are_in_step(lab: ExtensionPage) -> None:
         other.page.keyboard.press("Control+s")
         other.wait_until(lambda: not other.is_dirty(file.name), message="saved")
         assert mw.load(file).to_dict() == one.document()
+
+        # Whoever leaves first leaves the kernel, and edits that are not saved, to the other.
+        one.edit(0, "leverage", "31")
+        two.wait_document("leverage", 31)
+        session = lab.server.session(file.name)
+        close_tab(other, file.name)
+        lab.wait_until(lambda: connections(lab) == [1], message="the other window has left")
+        one.edit(1, "quantity", "8")
+        one.wait_document("quantity", 8, row=1)
+        assert one.document()["positions"][0]["leverage"] == 31
+        assert lab.server.session(file.name)["kernel"]["id"] == session["kernel"]["id"]
+        expect(one.root.locator(".mwl-banner")).to_have_count(0)
+
+        # Opened again, it is in step as before. Both at once leave nothing behind.
+        two = other.dashboard(file.name)
+        assert connections(lab) == [2]
+        two.edit(0, "leverage", "32")
+        expect(one.cell(0, "leverage")).to_have_text("32×")
+        close_tab(other, file.name)
+        close_tab(lab, file.name)
+        lab.wait_until(lambda: not lab.server.sessions(), message="end of the session")
     finally:
         other.close()
+
+
+def connections(lab: ExtensionPage) -> list[int]:
+    """How many pages are connected to each kernel that runs."""
+    return [one["connections"] for one in lab.server.request("GET", "/api/kernels")]
 
 
 def test_without_widgets_or_without_a_kernel_the_page_says_so(lab: ExtensionPage) -> None:
@@ -77,6 +118,12 @@ def setting(lab: ExtensionPage, name: str) -> Locator:
     return lab.page.locator(f'[id="jp-SettingsEditor-margin-widgets:plugin_{name}"]')
 
 
+def chosen(lab: ExtensionPage) -> str:
+    """Text of the settings as they are kept."""
+    kept = Path(lab.server.root).parent / "settings" / "margin-widgets"
+    return "".join(one.read_text() for one in kept.iterdir())
+
+
 def test_settings_hold_at_once(lab: ExtensionPage) -> None:
     file = written(lab.server, "settings.margin.json")
     desk = lab.dashboard(file.name)
@@ -96,20 +143,47 @@ def test_settings_hold_at_once(lab: ExtensionPage) -> None:
         expect(falling).to_have_attribute("aria-checked", "true")
         # What is shown so is read so, and saved by itself.
         desk.edit(0, "entry_price", "99’500.5")
-        lab.wait_until(
-            lambda: mw.load(file).positions["BTCUSDT"].entry_price == 99_500.5, message="autosave"
-        )
-        lab.wait_until(lambda: not lab.is_dirty(file.name), message="saved")
+        desk.wait_document("entry_price", 99_500.5)
+        lab.wait_until(lambda: not lab.is_dirty(file.name), message="autosave")
+        assert mw.load(file).positions["BTCUSDT"].entry_price == 99_500.5
+
+        # A kernel that is kept has nothing of edits that were given up.
+        lab.command("settingeditor:open", query="Margin accounts")
+        setting(lab, "autosave").select_option(label="as other documents")
+        setting(lab, "closeKernel").uncheck()
+        setting(lab, "venue").fill("binance-usdm")
+        lab.wait_until(lambda: "binance-usdm" in chosen(lab), message="the settings")
+        lab.show(file.name)
+        desk.edit(0, "leverage", "33")
+        desk.wait_document("leverage", 33)
+        kernel = lab.server.session(file.name)["kernel"]["id"]
+        lab.command("application:close")
+        lab.page.locator(".jp-Dialog button", has_text="Discard").click()
+        lab.wait_until(lambda: connections(lab) == [0], message="left, and running")
+        desk = lab.dashboard(file.name)
+        expect(desk.cell(0, "leverage")).to_have_text("10×")
+        expect(desk.root.locator(".mwl-banner")).to_have_count(0)
+        assert lab.server.session(file.name)["kernel"]["id"] == kernel
+        desk.edit(0, "leverage", "34")
+        desk.wait_document("leverage", 34)
+        # An empty account begins at the venue that was chosen.
+        (lab.server.root / "new").mkdir()
+        lab.command("margin-widgets:new-account", preset="empty", cwd="new")
+        empty = "new/untitled.margin.json"
+        lab.tab(empty)
+        text = lab.wait_until(lambda: lab.text(empty), message="the new account")
+        assert json.loads(text)["venue"] == {"name": "binance-usdm"}
     finally:
         lab.command("settingeditor:open", query="Margin accounts")
+        setting(lab, "closeKernel").check()
+        setting(lab, "venue").fill("generic")
         setting(lab, "numbers").select_option(label="1,234.56")
         setting(lab, "ratio").select_option(label="rising")
         setting(lab, "previewRate").fill("10")
         setting(lab, "autosave").select_option(label="as other documents")
-        kept = Path(lab.server.root).parent / "settings" / "margin-widgets"
+        others = ("falling", "1’234", '"closeKernel": false', "binance", "each edit")
         lab.wait_until(
-            lambda: not any("each edit" in one.read_text() for one in kept.iterdir()),
-            message="the defaults",
+            lambda: not any(one in chosen(lab) for one in others), message="the defaults"
         )
         lab.show(file.name)
         expect(desk.cell(0, "entry_price")).to_have_text("99,500.5")
@@ -227,7 +301,7 @@ module.exports = {{
 def test_jupyterlabs_own_browser_check_passes(tmp_path: Path, browser: Browser) -> None:
     """As `python -m jupyterlab.browser_check` does, but with the browser that is here."""
     app, commands, data = tmp_path / "app", tmp_path / "bin", tmp_path / "data"
-    installed = Path(sys.prefix, "share", "jupyter", "lab")
+    installed = Path(JUPYTER).parent.parent / "share" / "jupyter" / "lab"
     driver = Path(playwright.__file__).parent / "driver"
     packages = app / "browser_test" / "node_modules" / "playwright"
     for folder in (packages, commands, data / "labextensions", tmp_path / "root"):
@@ -252,7 +326,7 @@ def test_jupyterlabs_own_browser_check_passes(tmp_path: Path, browser: Browser) 
     }
     options = ["--ServerApp.allow_root=True", "--ServerApp.port=0"]
     done = subprocess.run(
-        [sys.executable, "-m", "jupyterlab.browser_check", *options],
+        [JUPYTER, "-m", "jupyterlab.browser_check", *options],
         env=environment,
         cwd=tmp_path / "root",
         stdin=subprocess.DEVNULL,

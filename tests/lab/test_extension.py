@@ -9,10 +9,12 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from playwright.sync_api import Browser, Locator, expect
+from jsonschema import Draft202012Validator
+from playwright.sync_api import Browser, Locator, Request, expect
 
 import margin_widgets as mw
-from margin_widgets.account.document import dumps
+from margin_widgets.account.document import dumps, schema
+from margin_widgets.account.report_card import MIME
 from tests.lab.lab_page import Dashboard, ExtensionPage, ExtensionServer, written
 
 
@@ -43,6 +45,7 @@ def test_new_from_the_launcher_is_edited_and_saved(lab: ExtensionPage) -> None:
 
     page.keyboard.press("Control+s")
     lab.wait_until(lambda: not lab.is_dirty(path), message="saved")
+    Draft202012Validator(schema()).validate(json.loads((lab.server.root / path).read_text()))
     account = mw.load(lab.server.root / path)
     assert account.positions["BTCUSDT"].leverage == 20
     expected = mw.presets.ref2()
@@ -95,6 +98,25 @@ def test_revert_and_the_json_editor_stay_in_step(lab: ExtensionPage) -> None:
     expect(desk.root.locator(".mwl-problem")).to_have_count(0)
     expect(desk.root.locator(".mw-verdict")).to_have_text(before)
     assert mw.load(file).to_dict() == mw.presets.ref2().to_dict()  # nothing was saved
+    # What another program wrote meanwhile comes by a revert, in place of what was not saved.
+    desk.edit(0, "leverage", "6")
+    desk.wait_document("leverage", 6)
+    assert lab.is_dirty(file.name)
+    file.write_text(dumps(other.state))
+    lab.show(file.name)
+    lab.command("docmanager:reload")
+    lab.page.locator(".jp-Dialog button.jp-mod-accept").click()
+    expect(desk.cell(0, "quantity")).to_have_text("0.25")
+    expect(desk.cell(0, "leverage")).to_have_text("10×")
+    assert lab.text(file.name) == file.read_text()
+    assert not lab.is_dirty(file.name)
+    # And back to what had been there all along.
+    desk.edit(0, "leverage", "6")
+    desk.wait_document("leverage", 6)
+    lab.command("docmanager:reload")
+    lab.page.locator(".jp-Dialog button.jp-mod-accept").click()
+    lab.wait_until(lambda: not lab.is_dirty(file.name), message="reverted")
+    expect(desk.cell(0, "leverage")).to_have_text("10×")
     lab.assert_clean_console()
 
 
@@ -153,27 +175,45 @@ def test_a_newer_or_refused_file_says_what_is_wrong(
     lab.assert_clean_console()
 
 
-def test_a_kernel_killed_during_an_edit_loses_nothing(lab: ExtensionPage) -> None:
+def test_a_kernel_killed_during_an_edit_loses_nothing_unsaid(lab: ExtensionPage) -> None:
     file = written(lab.server, "killed.margin.json")
     desk = lab.dashboard(file.name)
     desk.edit(0, "leverage", "4")
     desk.wait_document("leverage", 4)
-    kernel = lab.server.session(file.name)["kernel"]["id"]
-    os.kill(lab.server.kernel_process(kernel), signal.SIGKILL)
-    expect(desk.root.locator(".mwl-banner")).to_contain_text("edits are kept", timeout=20_000)
+    process = lab.server.kernel_process(lab.server.session(file.name)["kernel"]["id"])
+    os.kill(process, signal.SIGSTOP)
+    # One edit has been sent and is not taken any more, another is still being typed.
+    desk.edit(1, "quantity", "7")
+    desk.cell(0, "entry_price").dblclick()
+    desk.cell(0, "entry_price").locator("input").fill("98765")
+    assert "98765" not in lab.text(file.name)
+    assert desk.document()["positions"][1]["quantity"] == 5
+    os.kill(process, signal.SIGKILL)
+    banners = desk.root.locator(".mwl-banner")
+    expect(banners.first).to_contain_text("edits are kept", timeout=20_000)
     desk.wait()
-    expect(desk.root.locator(".mwl-banner")).to_have_count(0)
+    # What had reached the account is there, what had not is told, and nothing is told twice.
     expect(desk.cell(0, "leverage")).to_have_text("4×")
+    expect(desk.cell(1, "quantity")).to_have_text("5")
     assert lab.is_dirty(file.name)
+    expect(banners).to_have_count(1)
+    expect(banners).to_contain_text("quantity “7”")
+    said = banners.locator("span").inner_text()
+    assert said.count("“") == said.count("98765") + 1 == 2, said
+    banners.locator("button", has_text="Close").click()
+    expect(banners).to_have_count(0)
+    # It takes edits as before, and those that are answered are not told.
+    desk.edit(1, "quantity", "7")
+    desk.wait_document("quantity", 7, row=1)
 
     # Ended from the Running panel: the same, by a button.
     session = lab.server.session(file.name)["id"]
     lab.page.evaluate("id => window.jupyterapp.serviceManager.sessions.shutdown(id)", session)
-    banner = desk.root.locator(".mwl-banner")
-    expect(banner).to_contain_text("The kernel has ended")
-    banner.locator("button", has_text="Start again").click()
+    expect(banners).to_contain_text("The kernel has ended")
+    banners.locator("button", has_text="Start again").click()
     desk.wait()
-    expect(desk.cell(0, "leverage")).to_have_text("4×")
+    expect(banners).to_have_count(0)
+    expect(desk.cell(1, "quantity")).to_have_text("7")
     desk.edit(0, "leverage", "3")
     desk.wait_document("leverage", 3)
 
@@ -213,6 +253,8 @@ def test_rename_keeps_session_and_edits(lab: ExtensionPage) -> None:
     lab.wait_until(lambda: not lab.is_dirty(desk.path), message="saved")
     assert mw.load(lab.server.root / desk.path).positions["BTCUSDT"].leverage == 2
     assert not file.exists()
+    desk.root.locator(".jp-Toolbar").get_by_text("Open as JSON").click()
+    expect(lab.page.locator(".jp-FileEditor .cm-content")).to_contain_text('"leverage": 2')
     lab.assert_clean_console()
 
 
@@ -231,6 +273,17 @@ def test_closing_the_tab_asks_for_edits_and_ends_the_kernel(lab: ExtensionPage) 
     lab.wait_until(lambda: not lab.server.sessions(), message="end of the session")
     assert file.read_text() == text
 
+    # Closed while its kernel is being started, it leaves none behind either.
+    def starts(request: Request) -> bool:
+        return request.method == "POST" and "/api/sessions" in request.url
+
+    with lab.page.expect_response(lambda answer: starts(answer.request)):
+        with lab.page.expect_request(starts):
+            lab.show(file.name)
+        lab.page.evaluate("() => window.jupyterapp.shell.currentWidget.close()")
+    assert lab.page.locator(".mwl-account").count() == 0
+    lab.wait_until(lambda: not lab.server.sessions(), message="end of the session")
+
 
 def test_the_status_bar_tells_both_distances(lab: ExtensionPage) -> None:
     file = written(lab.server, "status.margin.json")
@@ -246,6 +299,57 @@ def test_the_status_bar_tells_both_distances(lab: ExtensionPage) -> None:
     lab.page.wait_for_function("() => !window.jupyterapp.shell.currentWidget?.context")
     item.locator("span").click()
     lab.tab(file.name)
+    # The same by the keyboard, from wherever one is.
+    lab.command("launcher:create")
+    lab.page.wait_for_function("() => !window.jupyterapp.shell.currentWidget?.context")
+    lab.page.keyboard.press("Alt+Shift+M")
+    lab.tab(file.name)
+    lab.assert_clean_console()
+
+
+def test_commands_say_what_they_do_and_take(lab: ExtensionPage) -> None:
+    found = lab.page.evaluate(
+        """async () => {
+            const { commands } = window.jupyterapp;
+            const ours = commands.listCommands().filter(one => one.startsWith('margin-widgets:'));
+            return Promise.all(ours.map(async id => ({
+                id,
+                label: commands.label(id),
+                palette: commands.label(id, { isPalette: true }),
+                caption: commands.caption(id),
+                icon: !!commands.icon(id),
+                args: (await commands.describedBy(id)).args,
+                keys: commands.keyBindings.filter(one => one.command === id).map(one => one.keys),
+            })));
+        }"""
+    )
+    commands = {one.pop("id").removeprefix("margin-widgets:"): one for one in found}
+    assert set(commands) == {
+        "new-account",
+        "open-as-json",
+        "restart-kernel",
+        "focus-dashboard",
+        "open-notebook-account",
+        "insert-as-code",
+    }
+    for name, one in commands.items():
+        assert all(one[word] for word in ("label", "palette", "caption", "icon")), (name, one)
+        Draft202012Validator.check_schema(one["args"])
+        assert one["args"]["type"] == "object"
+        assert all(arg["description"] for arg in one["args"]["properties"].values()), name
+    assert set(commands["new-account"]["args"]["properties"]) == {"cwd", "preset", "isPalette"}
+    assert commands["focus-dashboard"]["keys"] == [["Alt Shift M"]]
+    lab.page.locator(".lm-MenuBar-item", has_text="View").click()
+    menu = lab.page.locator(".lm-Menu-item")
+    expect(menu.filter(has_text="Go to the Margin Dashboard")).to_have_count(1)
+    expect(menu.filter(has_text="Open Margin Account as JSON")).to_have_count(1)
+    lab.page.keyboard.press("Escape")
+    lab.command("apputils:activate-command-palette")
+    lab.page.locator(".lm-CommandPalette-input").fill("margin account")
+    items = lab.page.locator(".lm-CommandPalette-itemLabel")
+    for one in commands.values():
+        expect(items.filter(has_text=one["palette"])).to_have_count(1)
+    lab.page.keyboard.press("Escape")
     lab.assert_clean_console()
 
 
@@ -255,19 +359,29 @@ def test_reload_restores_the_layout_and_offers_unsaved_edits(lab: ExtensionPage)
     desk.edit(0, "leverage", "7")
     desk.wait_document("leverage", 7)
     kernel = lab.server.session(file.name)["kernel"]["id"]
+    lab.command("margin-widgets:open-as-json")
+    editor = lab.page.locator(".jp-FileEditor .cm-content")
+    expect(editor).to_contain_text('"leverage": 7')
     # The workspace is written some time after the last change of the layout.
+    parts = ("split-area", f"margin-account:{file.name}", f"editor:{file.name}")
     lab.wait_until(
-        lambda: file.name in json.dumps(workspace(lab)), message="layout in the workspace"
+        lambda: all(part in json.dumps(workspace(lab)) for part in parts),
+        message="layout in the workspace",
     )
     lab.page.once("dialog", lambda dialog: dialog.accept())
     lab.open(reset=False)
-    again = Dashboard(lab, lab.tab(file.name), file.name)
+    # Dashboard and text are beside each other again.
+    again = Dashboard(lab, lab.page.locator(".mwl-account"), file.name)
+    expect(editor).to_contain_text('"leverage": 10')
+    boxes = [one.bounding_box() for one in (again.root, editor)]
+    assert boxes[0]["x"] + boxes[0]["width"] <= boxes[1]["x"]
     assert lab.server.session(file.name)["kernel"]["id"] == kernel
     expect(again.cell(0, "leverage")).to_have_text("10×")
     banner = again.root.locator(".mwl-banner")
     expect(banner).to_contain_text("not saved")
     banner.locator("button", has_text="Take them back").click()
     expect(again.cell(0, "leverage")).to_have_text("7×")
+    expect(editor).to_contain_text('"leverage": 7')
     expect(banner).to_have_count(0)
     assert lab.is_dirty(file.name)
 
@@ -372,22 +486,53 @@ def test_a_result_card_shows_in_a_reopened_notebook_without_a_kernel(lab: Extens
     account = mw.presets.ref2()
     hostile = '<img src=x onerror="window.hacked=1">'
     account.name = hostile
+    symbol = f"{hostile}<svg onload=window.hacked=1>"
+    account.venue = mw.venues.generic(tiers={"BTCUSDT": 0.005, "ETHUSDT": 0.01, symbol: 0.01})
+    account.marks[symbol] = account.marks["ETHUSDT"]
+    account.positions["ETHUSDT"].symbol = symbol
     bundle = dict(account.report_card()._repr_mimebundle_())
-    output = nbformat.v4.new_output("execute_result", bundle, execution_count=1)
+    # And one that was not written by the package.
+    drawn = (
+        '<svg xmlns="http://www.w3.org/2000/svg" onload="window.hacked=1" viewBox="0 0 9 9">'
+        "<script>window.hacked=1</script>"
+        '<foreignObject><img xmlns="http://www.w3.org/1999/xhtml" src="x" onerror="window.hacked=1"'
+        '/></foreignObject><a href="javascript:window.hacked=1"><text>a</text></a>'
+        '<image href="/hacked"/><path d="M0 0h9" fill="url(/hacked)" style="fill:url(/hacked)" '
+        'onclick="window.hacked=1"/></svg>'
+    )
+    forged = {
+        "title": hostile,
+        "chips": [hostile],
+        "sentence": [{"text": hostile, "key": True}],
+        "tables": [{"title": hostile, "head": [hostile], "rows": [[hostile, {"html": hostile}]]}],
+        "pictures": [{"title": hostile, "svg": drawn}],
+        "notes": [hostile],
+    }
+    outputs = [
+        nbformat.v4.new_output("execute_result", bundle, execution_count=1),
+        nbformat.v4.new_output("display_data", {MIME: forged, "text/html": hostile}),
+    ]
     document = nbformat.v4.new_notebook(
-        cells=[nbformat.v4.new_code_cell("account.report_card()", outputs=[output])],
+        cells=[nbformat.v4.new_code_cell("account.report_card()", outputs=outputs)],
         metadata={"kernelspec": {"display_name": "?", "language": "python", "name": "gone"}},
     )
     nbformat.write(document, lab.server.root / "card.ipynb")
     lab.show("card.ipynb")
     # A kernel of that name is not here any more.
     lab.page.locator(".jp-Dialog button", has_text="No Kernel").click()
-    card = lab.page.locator(".mwl-card")
-    card.wait_for(timeout=20_000)
+    cards = lab.page.locator(".mwl-card")
+    expect(cards).to_have_count(2, timeout=20_000)
+    card = cards.first
     assert not lab.server.sessions()
     expect(card.locator("h3")).to_have_text(hostile)
+    expect(card.locator("table th", has_text=symbol).first).to_have_text(symbol)
+    assert cards.locator("img, script, image, a, foreignObject").count() == 0
+    handlers = "all => all.flatMap(one => [...one.attributes]).map(one => one.name)"
+    attributes = set(cards.locator("*").evaluate_all(handlers))
+    assert not {one for one in attributes if one.startswith("on") or one in {"href", "style"}}
+    expect(cards.nth(1)).to_contain_text(hostile)
+    assert cards.nth(1).locator("path").get_attribute("fill") is None
     assert lab.page.evaluate("() => window.hacked") is None
-    assert card.locator("img").count() == 0
     assert card.locator("table").count() == 2
     assert card.locator("svg.mw-figure").count() == 2
     expect(card).to_contain_text("80,804.02")
@@ -433,6 +578,8 @@ def test_it_speaks_german(lab: ExtensionPage, browser: Browser) -> None:
     settings.mkdir(parents=True)
     chosen = settings / "plugin.jupyterlab-settings"
     chosen.write_text('{"locale": "de_DE"}')
+    kept = settings.parent.parent / "margin-widgets" / "plugin.jupyterlab-settings"
+    kept.unlink(missing_ok=True)  # of another test
     (lab.server.root / "deutsch.margin.json").write_text("{")
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     try:
@@ -445,7 +592,17 @@ def test_it_speaks_german(lab: ExtensionPage, browser: Browser) -> None:
         expect(tab.locator(".mwl-tools button")).to_have_text("Als JSON öffnen")
         german.command("launcher:create")
         expect(card(german, "Margin-Konto")).to_be_visible()
-        german.close_all()
+        form = german.page.locator(".jp-SettingsPanel")
+        for checked in (True, False):  # the second time fetched anew, as one was chosen
+            german.command("settingeditor:open", query="Margin-Konten")
+            expect(form.locator("h2", has_text="Margin-Konten")).to_be_visible()
+            expect(form).to_contain_text("Kernel mit dem Tab beenden")
+            expect(form).to_contain_text("Das Dezimalzeichen ist ein Punkt, wie im Code.")
+            expect(form.locator("input[type=checkbox]")).to_be_checked(checked=checked)
+            form.locator("input[type=checkbox]").uncheck()
+            german.wait_until(kept.exists, message="the setting in its file")
+            german.close_all()
     finally:
         chosen.unlink()
+        kept.unlink(missing_ok=True)
         context.close()

@@ -3,6 +3,7 @@
 import type { JupyterFrontEnd } from "@jupyterlab/application";
 import { InputDialog, type WidgetTracker } from "@jupyterlab/apputils";
 import type { TranslationBundle } from "@jupyterlab/translation";
+import { jsonIcon, refreshIcon } from "@jupyterlab/ui-components";
 import type { AccountDocument } from "./document";
 import { EXTENSION, FACTORY, type AccountTab } from "./documents";
 import { marginIcon } from "./icons";
@@ -83,18 +84,18 @@ export function addCommands(
   });
 
   commands.addCommand(CommandIDs.openText, {
-    label: (args) =>
-      args["isToolbar"] ? trans.__("Open as JSON") : trans.__("Open Margin Account as JSON"),
+    label: trans.__("Open Margin Account as JSON"),
     caption: trans.__("Show the text of this account beside its dashboard"),
     describedBy: {
       args: {
         type: "object",
         properties: {
           path: { type: "string", description: trans.__("The active account if not given") },
-          isToolbar: { type: "boolean", description: trans.__("Whether a toolbar shows it") },
+          isPalette: { type: "boolean", description: trans.__("Whether the palette shows it") },
         },
       },
     },
+    icon: (args) => (args["isPalette"] ? undefined : jsonIcon),
     isEnabled: (args) => !!args["path"] || ours(),
     execute: (args) =>
       commands.execute("docmanager:open", {
@@ -107,7 +108,15 @@ export function addCommands(
   commands.addCommand(CommandIDs.restartKernel, {
     label: trans.__("Restart Kernel of Margin Account"),
     caption: trans.__("Start this account's kernel again; its edits are kept"),
-    describedBy: { args: { type: "object", properties: {} } },
+    icon: (args) => (args["isPalette"] ? undefined : refreshIcon),
+    describedBy: {
+      args: {
+        type: "object",
+        properties: {
+          isPalette: { type: "boolean", description: trans.__("Whether the palette shows it") },
+        },
+      },
+    },
     isEnabled: ours,
     execute: () => tracker.currentWidget?.content.seat.restart(),
   });
@@ -115,7 +124,15 @@ export function addCommands(
   commands.addCommand(CommandIDs.focus, {
     label: trans.__("Go to the Margin Dashboard"),
     caption: trans.__("Show the account that was looked at last"),
-    describedBy: { args: { type: "object", properties: {} } },
+    icon: (args) => (args["isPalette"] ? undefined : marginIcon),
+    describedBy: {
+      args: {
+        type: "object",
+        properties: {
+          isPalette: { type: "boolean", description: trans.__("Whether the palette shows it") },
+        },
+      },
+    },
     isEnabled: () => all.currentWidget !== null,
     execute: () => {
       if (all.currentWidget) {

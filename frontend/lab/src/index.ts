@@ -9,6 +9,7 @@ import {
   CommandToolbarButton,
   ICommandPalette,
   Toolbar,
+  ToolbarButton,
   WidgetTracker,
 } from "@jupyterlab/apputils";
 import { ILauncher } from "@jupyterlab/launcher";
@@ -32,11 +33,16 @@ const chosen: JupyterFrontEndPlugin<Settings> = {
   description: "Keeps what was chosen for margin accounts.",
   autoStart: true,
   provides: IAccountSettings,
-  optional: [ISettingRegistry],
-  activate: (_: JupyterFrontEnd, registry: ISettingRegistry | null) => {
+  optional: [ISettingRegistry, ITranslator],
+  activate: (
+    _: JupyterFrontEnd,
+    registry: ISettingRegistry | null,
+    translator: ITranslator | null,
+  ) => {
     const settings = new Settings();
     if (registry) {
-      settings.follow(registry.load(SETTINGS)).catch((reason) => {
+      const trans = (translator ?? nullTranslator).load(DOMAIN);
+      settings.follow(registry.load(SETTINGS), trans).catch((reason) => {
         console.error("margin-widgets: no settings, the defaults hold.", reason);
       });
     }
@@ -71,10 +77,13 @@ const documents: JupyterFrontEndPlugin<AccountTracker> = {
       },
       addTools: (widget) => {
         const { seat } = widget.content;
-        const json = new CommandToolbarButton({
-          commands: app.commands,
-          id: CommandIDs.openText,
-          args: { path: widget.context.path, isToolbar: true },
+        const json = new ToolbarButton({
+          label: trans.__("Open as JSON"),
+          tooltip: trans.__("Show the text of this account beside its dashboard"),
+          // The path at that time: the file may have been renamed.
+          onClick: () => {
+            void app.commands.execute(CommandIDs.openText, { path: widget.context.path });
+          },
         });
         const save = new CommandToolbarButton({
           commands: app.commands,

@@ -12,6 +12,7 @@ import {
 import { MimeModel, type IRenderMimeRegistry } from "@jupyterlab/rendermime";
 import type { Kernel } from "@jupyterlab/services";
 import type { TranslationBundle } from "@jupyterlab/translation";
+import { codeIcon } from "@jupyterlab/ui-components";
 import { Signal, type ISignal } from "@lumino/signaling";
 import { Panel, Widget } from "@lumino/widgets";
 import { bannerOf, button, element, handOn } from "./dom";
@@ -130,7 +131,15 @@ export function addNotebookCommands(
   commands.addCommand(NotebookCommandIDs.insert, {
     label: trans.__("Insert Margin Account as Code"),
     caption: trans.__("Insert a cell that builds this account into the notebook used last"),
-    describedBy: { args: { type: "object", properties: {} } },
+    icon: (args) => (args["isPalette"] ? undefined : codeIcon),
+    describedBy: {
+      args: {
+        type: "object",
+        properties: {
+          isPalette: { type: "boolean", description: trans.__("Whether the palette shows it") },
+        },
+      },
+    },
     isEnabled: () => !!tracker.currentWidget?.content.shown.document && notebook() !== null,
     execute: async () => {
       const shown = tracker.currentWidget?.content.shown;

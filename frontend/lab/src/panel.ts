@@ -30,6 +30,9 @@ export class AccountPanel extends Panel {
     this.addWidget(this.banner);
     this.addWidget(this.page);
     this.node.addEventListener("keydown", handOn);
+    this.node.addEventListener("input", (event) => {
+      this.typedIn = event.target as HTMLInputElement;
+    });
     seat.changed.connect(this.update, this);
     this.refresh();
   }
@@ -68,9 +71,22 @@ export class AccountPanel extends Panel {
     this.page.setHidden(!page);
     this.page.node.replaceChildren(...(page ?? []));
     this.view?.setHidden(!!page);
+    if (!live) {
+      this.keepTyped();
+    }
     // What is seen without a kernel behind it must not look as if it still took edits.
     this.view?.node.toggleAttribute("inert", !live);
     this.banner.node.replaceChildren(...this.banners());
+  }
+
+  /** What stands half typed in a field goes with the dashboard, but not unsaid. */
+  private keepTyped(): void {
+    const field = this.typedIn;
+    this.typedIn = null;
+    if (field && field === document.activeElement && field.type !== "range" && field.value) {
+      const place = field.getAttribute("aria-label") ?? "";
+      this.seat.unanswered.add({ place, text: field.value });
+    }
   }
 
   private render(modelId: string): void {
@@ -106,6 +122,21 @@ export class AccountPanel extends Panel {
         ),
       );
     }
+    if (seat.unanswered.edits.length) {
+      const edits = seat.unanswered.edits.map(({ place, text }) =>
+        text ? `${place} “${text}”`.trim() : place,
+      );
+      found.push(
+        bannerOf(
+          "alert",
+          trans.__(
+            "The kernel stopped before this edit reached the account: %1. Make it again.",
+            edits.join(", "),
+          ),
+          button(trans.__("Close"), () => seat.unanswered.dismiss()),
+        ),
+      );
+    }
     if (seat.state.kind === "live" && seat.kept) {
       found.push(
         bannerOf(
@@ -132,6 +163,10 @@ export class AccountPanel extends Panel {
         return null;
       case "starting":
         return seat.modelId ? null : [element("p", "mwl-quiet", trans.__("Starting a kernel…"))];
+      case "installing":
+        return [
+          element("p", "mwl-quiet", trans.__("Installing margin_widgets in the browser's Python…")),
+        ];
       case "restarting":
         return seat.modelId ? null : [element("p", "mwl-quiet", trans.__("Starting a kernel…"))];
       case "ended":
@@ -170,6 +205,20 @@ export class AccountPanel extends Panel {
           code("python -m pip install --upgrade margin-widgets"),
           paragraph(trans.__("The document is as it was; nothing has been changed.")),
           this.tools(button(trans.__("Try again"), () => void seat.restart(), true)),
+        ];
+      case "not installed":
+        return [
+          heading(trans.__("margin_widgets could not be installed in the browser")),
+          paragraph(
+            trans.__(
+              "Python runs in the browser here and takes its packages from this site. Installing margin_widgets said:",
+            ),
+          ),
+          element("pre", "mwl-text", state.message),
+          paragraph(trans.__("Whoever builds the site puts the package into it:")),
+          code("jupyter lite build --piplite-wheels margin_widgets-….whl"),
+          paragraph(trans.__("The document is as it was; nothing has been changed.")),
+          this.tools(button(trans.__("Try again"), () => void seat.again(), true)),
         ];
       case "failed":
         return [
@@ -240,6 +289,7 @@ export class AccountPanel extends Panel {
   private banner = new Widget();
   private page = new Widget();
   private rendered: string | null = null;
+  private typedIn: HTMLInputElement | null = null;
   private view: IRenderMime.IRenderer | null = null;
 }
 

@@ -8,8 +8,10 @@ import type { Kernel, ServiceManager, Session } from "@jupyterlab/services";
 import type { IDisposable } from "@lumino/disposable";
 import { Debouncer } from "@lumino/polling";
 import { Signal, type ISignal } from "@lumino/signaling";
-import { PythonError, callForWidget, literal } from "./kernel";
-import { NoWidgets, manage, type WidgetManager, type WidgetModel } from "./widgets";
+import { NotInstalled, PythonError, callForWidget, inBrowser, install, literal } from "./kernel";
+import { leave, left } from "./leaving";
+import { Unanswered } from "./unanswered";
+import { NoWidgets, manage, ownManager, type WidgetManager, type WidgetModel } from "./widgets";
 
 /** The session's path beside the file's own, which editors and debuggers claim for themselves. */
 const BESIDE = "~desk";
@@ -48,12 +50,14 @@ export interface Shown {
 
 export type State =
   | { kind: "starting" }
+  | { kind: "installing" }
   | { kind: "live" }
   | { kind: "restarting" }
   | { kind: "ended" }
   | { kind: "no kernel" }
   | { kind: "no widgets" }
   | { kind: "package missing"; kernel: string }
+  | { kind: "not installed"; message: string }
   | { kind: "failed"; message: string; traceback: string };
 
 /** What the kernel is told of how an account is shown; the package's defaults where it is not. */
@@ -96,12 +100,13 @@ export class Seat implements IDisposable, Shown {
     });
     context.model.contentChanged.connect(this.onText, this);
     context.model.stateChanged.connect(this.onState, this);
+    context.fileChanged.connect(this.onFile, this);
     context.pathChanged.connect(this.onPath, this);
     context.disposed.connect(this.dispose, this);
     options.settings.changed.connect(this.onSettings, this);
     this.sessionContext.kernelChanged.connect(this.onKernel, this);
     this.sessionContext.statusChanged.connect(this.onStatus, this);
-    void this.start();
+    this.started = this.start();
   }
 
   get state(): State {
@@ -136,6 +141,9 @@ export class Seat implements IDisposable, Shown {
   get kept(): string {
     return this.model?.get("kept") ?? "";
   }
+
+  /** Edits that were on their way when the kernel stopped, and are not in the account. */
+  readonly unanswered = new Unanswered(() => this.changes.emit());
 
   get notes(): string[] {
     return this.model?.get("notes") ?? [];
@@ -186,18 +194,19 @@ export class Seat implements IDisposable, Shown {
     this.disposed = true;
     this.typing.dispose();
     this.saving.dispose();
-    const { closeKernel } = this.options.settings;
-    if (!closeKernel) {
+    const { services, settings } = this.options;
+    const { model, saved, sessionContext } = this;
+    leave({
+      services,
+      sessionContext,
+      started: this.started,
+      end: settings.closeKernel,
       // What was not saved by now was given up by the person.
-      this.tell({ document: this.saved, kept: "" });
-    }
+      last: () => tell(model, { document: saved, kept: "" }),
+    });
     this.leaveModel();
-    this.options.settings.changed.disconnect(this.onSettings, this);
-    this.sessionContext.kernelPreference = {
-      ...this.sessionContext.kernelPreference,
-      shutdownOnDispose: closeKernel,
-    };
-    this.sessionContext.dispose();
+    this.unanswered.watch(null);
+    settings.changed.disconnect(this.onSettings, this);
     Signal.clearData(this);
   }
 
@@ -215,6 +224,7 @@ export class Seat implements IDisposable, Shown {
       // Sessions of an earlier visit are found by their path; until the layout is restored, other
       // documents may still be about to claim theirs.
       await Promise.all([this.options.restored, this.options.settings.ready]);
+      await left(this.sessionContext.path);
       if (this.disposed) {
         return;
       }
@@ -250,12 +260,23 @@ export class Seat implements IDisposable, Shown {
     }
     const attempt = ++this.attempts;
     this.opening = true;
+    this.unanswered.watch(kernel);
     try {
-      this.manager ??= manage(this.sessionContext, this.rendermime);
+      this.manager ??= manage(ownManager(this.sessionContext), this.rendermime);
       const manager = await this.manager;
       const { path, model: text } = this.context;
       const given = [path, text.toString(), this.options.settings.options].map(literal);
-      const id = await callForWidget(kernel, `lab.open_document(${given.join(", ")})`);
+      const desk = `lab.open_document(${given.join(", ")})`;
+      const id = await callForWidget(kernel, desk).catch(async (reason) => {
+        if (!isMissing(reason) || !(await inBrowser(kernel))) {
+          throw reason;
+        }
+        if (attempt === this.attempts && this.now.kind === "starting") {
+          this.go({ kind: "installing" });
+        }
+        await install(kernel);
+        return callForWidget(kernel, desk);
+      });
       const model = await manager.get_model(id);
       if (attempt !== this.attempts || this.disposed) {
         return; // the kernel was changed meanwhile
@@ -277,6 +298,7 @@ export class Seat implements IDisposable, Shown {
   private lose(state: State): void {
     this.attempts++;
     this.opening = false;
+    this.unanswered.end();
     this.leaveModel();
     this.go(state);
   }
@@ -287,7 +309,9 @@ export class Seat implements IDisposable, Shown {
     }
     if (reason instanceof NoWidgets) {
       this.go({ kind: "no widgets" });
-    } else if (reason instanceof PythonError && reason.packageMissing) {
+    } else if (reason instanceof NotInstalled) {
+      this.go({ kind: "not installed", message: reason.message });
+    } else if (isMissing(reason)) {
       this.go({ kind: "package missing", kernel: this.sessionContext.kernelDisplayName });
     } else if (this.now.kind !== "restarting" && this.now.kind !== "ended") {
       const traceback = reason instanceof PythonError ? reason.traceback : "";
@@ -297,6 +321,7 @@ export class Seat implements IDisposable, Shown {
   }
 
   private onKernel(_: unknown, change: Session.ISessionConnection.IKernelChangedArgs): void {
+    this.unanswered.end();
     this.leaveModel();
     if (change.newValue) {
       this.go({ kind: this.shown ? "restarting" : "starting" });
@@ -322,6 +347,7 @@ export class Seat implements IDisposable, Shown {
     this.leaveModel();
     this.model = model;
     this.shown = id;
+    this.unanswered.begin();
     model.on("change:document", this.onDocument);
     model.on("change:problem change:status change:kept change:notes", this.onTold);
     this.go({ kind: "live" });
@@ -334,13 +360,7 @@ export class Seat implements IDisposable, Shown {
   }
 
   private tell(traits: Record<string, unknown>): void {
-    if (!this.model) {
-      return;
-    }
-    for (const [name, value] of Object.entries(traits)) {
-      this.model.set(name, value);
-    }
-    this.model.save_changes();
+    tell(this.model, traits);
   }
 
   private onTold = (): void => {
@@ -365,6 +385,10 @@ export class Seat implements IDisposable, Shown {
 
   /** The text was edited: typed, reverted, undone, or set from the account. */
   private onText(): void {
+    this.replaced = true;
+    queueMicrotask(() => {
+      this.replaced = false;
+    });
     if (this.model && this.model.get("document") !== this.context.model.toString()) {
       void this.typing.invoke();
     }
@@ -374,6 +398,17 @@ export class Seat implements IDisposable, Shown {
     const text = this.context.model.toString();
     if (this.model && this.model.get("document") !== text) {
       this.tell({ document: text });
+    }
+    if (text === this.saved) {
+      this.context.model.dirty = false;
+    }
+  }
+
+  /** Saved, or reverted to what the file holds by now, of which JupyterLab does not tell us more. */
+  private onFile(): void {
+    if (this.replaced) {
+      this.saved = this.context.model.toString();
+      this.context.model.dirty = false;
     }
   }
 
@@ -406,8 +441,25 @@ export class Seat implements IDisposable, Shown {
   private model: WidgetModel | null = null;
   private opening = false;
   private now: State = { kind: "starting" };
+  /** The text is another since this task began. */
+  private replaced = false;
   private saved = "";
   private saving = new Debouncer(() => this.context.save(), AFTER_EDIT);
   private shown: string | null = null;
+  private started: Promise<void>;
   private typing = new Debouncer(() => this.onTyped(), TYPING);
+}
+
+function isMissing(reason: unknown): boolean {
+  return reason instanceof PythonError && reason.packageMissing;
+}
+
+function tell(model: WidgetModel | null, traits: Record<string, unknown>): void {
+  if (!model) {
+    return;
+  }
+  for (const [name, value] of Object.entries(traits)) {
+    model.set(name, value);
+  }
+  model.save_changes();
 }

@@ -21,6 +21,40 @@ export interface WidgetManager {
 /** ipywidgets is not installed beside JupyterLab. */
 export class NoWidgets extends Error {}
 
+/** How many sessions of their own were given a manager. */
+let made = 0;
+
+/**
+ * The session for a manager that nobody else has.
+ *
+ * The manager's package finds a manager again by the id of its kernel, also when the connection is
+ * another by then: its widgets would be those of the connection that was closed. A document that
+ * is opened again while its kernel runs must get new ones, and so each has an id of its own.
+ */
+export function ownManager(sessionContext: ISessionContext): ISessionContext {
+  const mark = `#${++made}`;
+  return withOther(sessionContext, "session", (session) =>
+    withOther(session, "kernel", (kernel) => withOther(kernel, "id", (id) => id + mark)),
+  );
+}
+
+/** An object with one property seen differently; whatever is done is done to the object itself. */
+function withOther<T extends object, K extends keyof T>(
+  target: T,
+  name: K,
+  seen: (value: NonNullable<T[K]>) => T[K],
+): T {
+  return new Proxy(target, {
+    get: (_, asked) => {
+      const value = Reflect.get(target, asked, target);
+      if (asked === name && value) {
+        return seen(value as NonNullable<T[K]>);
+      }
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+}
+
 /**
  * Make a widget manager for a kernel and connect it to `rendermime`.
  *

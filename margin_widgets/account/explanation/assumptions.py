@@ -69,7 +69,7 @@ def of_price(leg: Leg, *, maintained: bool = True) -> str:
     ]
     if len(held) > _MOST_MARKS:
         stays.append(f"{len(held) - _MOST_MARKS} other marks stay")
-    parts = [f"{'; '.join(stays)}." if stays else "No other mark matters."]
+    parts = [f"{'; '.join(stays)}." if stays else "It depends on no other mark."]
     parts += [
         f"{books.assets[asset]} moves with {books.symbols[leg.symbol]}."
         for asset in leg.pool.assets

@@ -22,7 +22,11 @@ def explain_mark(question: Question, symbol: int) -> Explanation:
     report, books = question.report, question.report.books
     contract, value = books.contracts[symbol], float(report.ledger.marks[symbol])
     if books.symbols[symbol] in books.state.marks:
-        name, meaning, assumes = "P", "mark price, as given", "The mark is an input."
+        name, meaning, assumes = (
+            "P",
+            "mark price, as given",
+            "The mark price is given, not calculated.",
+        )
     else:
         name, meaning = "E", "entry price, as no mark is given"
         assumes = "Without a mark the entry price stands for it."

@@ -35,7 +35,7 @@ LABELS = {
 }
 """Names of figures as they are printed."""
 
-EXACT = "calculated in double precision, not rounded"
+EXACT = "every step carries about 16 digits"
 
 
 class Shown(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from margin_widgets.account.report import MarginReport
@@ -42,6 +43,43 @@ _RULES: dict[str, tuple[str, ...]] = {
 _OWN = ("maintenance_margin", "initial_margin", "margin")
 """Figures that a position has by itself, whatever else is held."""
 
+_WORDS = {
+    "closing_fee_at": "closing fee, at which price",
+    "closing_fee_in_initial": "closing fee in the initial margin",
+    "closing_fee_in_maintenance": "closing fee in the maintenance margin",
+    "cross_pool": "what shares one pool",
+    "default_contract": "contracts that are not listed",
+    "imf_factors": "discount on large collateral",
+    "initial_tiers": "tiers of the initial margin",
+    "liability_rates": "maintenance margin of what is borrowed",
+    "maintenance_at": "price that maintenance margin is taken on",
+    "margin_ratio": "margin ratio",
+    "open_interest": "open interest",
+    "option_margin": "margin of options",
+    "option_multipliers": "coins in an option",
+    "portfolio": "portfolio margin",
+    "size_slopes": "rates that rise with size",
+    "taker_fee": "taker fee",
+    "tier_rate": "how a tier's rate is used",
+    "tiers_by": "what the tiers go by",
+    "trigger": "when it liquidates",
+    "trigger_level": "margin ratio that liquidates",
+}
+"""Rules whose names in a rule set are no words of the trade."""
+
+_GIVEN = "given by the user"
+
+
+def _named(rule: str) -> str:
+    """A rule, and the entry of it if one is meant, in words."""
+    name, of, entry = rule.partition(" of ")
+    return f"{_WORDS.get(name, name)}{of}{entry}"
+
+
+def _said(source: str) -> str:
+    """A source whose references to other rules are words too."""
+    return re.sub(r"\bas for (\w+)", lambda found: f"as for {_named(found[1])}", source)
+
 
 def sources_of(report: MarginReport, figure: str, *, option: bool | None = None) -> tuple[str, ...]:
     """Sources of the rules behind a figure, each with its rule; all where rules have no own.
@@ -55,7 +93,8 @@ def sources_of(report: MarginReport, figure: str, *, option: bool | None = None)
     """
     books, venue = report.books, report.books.state.venue
     if not isinstance(venue.sources, Mapping):
-        return venue.source_lines
+        own = "put together for this account, not published by a venue"
+        return tuple(own if one == _GIVEN else one for one in venue.source_lines)
     wanted = _RULES.get(figure, _VALUE)
     options = is_option(books.book)
     portfolio = report.ledger.portfolio is not None
@@ -78,5 +117,5 @@ def sources_of(report: MarginReport, figure: str, *, option: bool | None = None)
     for rule, source in venue.sources.items():
         name, _, entry = rule.partition(" of ")
         if name in wanted and not idle.get(name) and (not entry or entry in held):
-            found.append(f"{rule}: {source}")
+            found.append(f"{_named(rule)}: {_said(source)}")
     return tuple(found)

@@ -269,7 +269,7 @@ class Formula:
     squares: bool = False
 
     def unsuited(self, case: Case) -> str:
-        """Why the formula does not hold here; empty if it does."""
+        """Why the formula cannot be used here; empty if it can."""
         leg, at_entry = case.leg, case.rules.maintenance_at == "entry"
         if self.write is None:
             return ""
@@ -318,8 +318,8 @@ def venue_formula(leg: Leg, price: float) -> VenueFormula:
         why = FORMULAS[name].unsuited(Case(leg, price))
         if not why:
             return FORMULAS[name].solved(Case(leg, price), note)
-        note = note or f"{name} does not hold here: {why}"
-    return _condition(Case(leg, price), "condition", "condition of the pool", note)
+        note = note or f"the usual formula ({name}) cannot be used here: {why}"
+    return _condition(Case(leg, price), "condition", "when the pool is liquidated", note)
 
 
 def _unsuited_pool(case: Case) -> str:
