@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -16,7 +17,8 @@ from traitlets import TraitError
 import margin_widgets as mw
 from margin_widgets.account.chart_svg import log_ticks, round_ticks
 from margin_widgets.account.leverage_curve import leverage_curve
-from margin_widgets.widgets.leverage_plot import LeveragePlot
+from margin_widgets.account.likely_moves import LikelyMoves
+from margin_widgets.widgets.leverage_plot import GUIDES, LeveragePlot
 from margin_widgets.widgets.selection import Selection
 
 
@@ -327,3 +329,66 @@ def test_a_hundred_leave_nothing(account: mw.Account) -> None:
         plot.close()
     assert len(registry) == before
     assert len(account._trait_notifiers.get("revision", {}).get("change", [])) == observers
+
+
+# -- the largest leverage for a probability ---------------------------------------------------
+
+
+WEEK = LikelyMoves({"BTCUSDT": 0.6, "ETHUSDT": 0.8}, correlation=0.85, days=7)
+
+
+@pytest.mark.parametrize("down", [True, False])
+@pytest.mark.parametrize("probability", [0.001, 0.05, 0.5, 0.99])
+def test_a_level_is_touched_twice_as_often_as_it_is_passed(probability: float, down: bool) -> None:
+    away = WEEK.touched("BTCUSDT", probability, down=down)
+    deviations = abs(math.log(1 - away if down else 1 + away)) / (0.6 * math.sqrt(7 / 365))
+    beyond_at_the_end = 0.5 * math.erfc(deviations / math.sqrt(2))
+    assert 2 * beyond_at_the_end == pytest.approx(probability, rel=1e-9)
+
+
+def test_simulated_marks_touch_it_as_often() -> None:
+    away = WEEK.touched("BTCUSDT", 0.2, down=True)
+    steps, paths = 2_000, 4_000
+    rng = np.random.default_rng(7)
+    moves = rng.standard_normal((paths, steps), dtype=np.float32) * 0.6 * math.sqrt(7 / 365 / steps)
+    touched = (np.cumsum(moves, axis=1).min(axis=1) <= math.log(1 - away)).mean()
+    # Between two steps a mark can touch and return unseen, so a little less.
+    assert 0.17 < touched < 0.21
+
+
+def test_largest_leverage_for_a_probability(account: mw.Account) -> None:
+    curve = leverage_curve(account, "BTCUSDT", likely=WEEK, probability=0.05)
+    away = 1 - math.exp(-1.959963985 * 0.6 * math.sqrt(7 / 365))
+    # Isolated at entry 100,000 with maintenance of 0.5 %: 1 - distance = (1 - 1 / L) / 0.995.
+    by_hand = 1 / (1 - 0.995 * (1 - away))
+    assert curve.likely_most == pytest.approx(by_hand, rel=1e-4)
+    said = curve.text.replace("\N{NO-BREAK SPACE}", " ")
+    assert f"Up to {by_hand:.4g}× isolated liquidation is less likely than 5 % in 7 days" in said
+
+
+def test_more_caution_is_less_leverage(account: mw.Account) -> None:
+    found = [
+        leverage_curve(account, likely=WEEK, probability=chance).likely_most
+        for chance in (0.01, 0.05, 0.2, 0.6)
+    ]
+    assert all(one is not None for one in found)
+    assert found == sorted(found)  # type: ignore[type-var]
+
+
+def test_the_picture_marks_it(account: mw.Account) -> None:
+    plot = mw.LeveragePlot(account, likely=WEEK)
+    number = list(GUIDES).index("likely")
+    marked = plot.guides.x[number][np.isfinite(plot.guides.x[number])][:-1]
+    assert plot.data is not None
+    assert marked == pytest.approx([plot.data.likely_most] * 2)
+    assert "less likely than 5" in plot.caption
+    before = plot.data.likely_most
+    plot.probability = 0.2
+    assert plot.data.likely_most > before
+    with pytest.raises((ValueError, TraitError), match="probability"):
+        plot.probability = 1.5
+    assert plot.probability == 0.2
+    plot.likely = None
+    assert plot.data.likely_most is None
+    assert "likely" not in plot.caption
+    plot.close()

@@ -21,6 +21,7 @@ from margin_widgets.account.chart_svg import (
     static_table,
     ticks,
 )
+from margin_widgets.account.checks import number
 from margin_widgets.account.figures import (
     MODES,
     Column,
@@ -29,6 +30,7 @@ from margin_widgets.account.figures import (
     figure_if_same,
     figure_of,
 )
+from margin_widgets.account.likely_moves import LikelyMoves
 from margin_widgets.account.variants import Variants, variants
 from margin_widgets.engine import Book, Ledger, Partition, mark_book
 from margin_widgets.engine.book import Bools, Floats
@@ -111,6 +113,10 @@ class LeverageCurve:
     tier_changes : tuple of (float, int)
         Leverages at which the isolated liquidation price lies on the floor of a tier, and the
         number of that tier (from 1).
+    likely : LikelyMoves or None
+        What the mark is expected to do, if somebody has said so.
+    probability : float
+        Of a liquidation in isolated mode, to find the largest leverage for.
     """
 
     books: Books
@@ -132,6 +138,8 @@ class LeverageCurve:
     end: float | None
     end_reason: str
     tier_changes: tuple[tuple[float, int], ...]
+    likely: LikelyMoves | None = None
+    probability: float = 0.05
 
     # -- the position now ---------------------------------------------------------------------
 
@@ -191,6 +199,54 @@ class LeverageCurve:
             isolated_distance=_optional(away[0]),
             cross=_optional(cross[0]),
             cross_distance=_optional(cross_away[0]),
+        )
+
+    @cached_property
+    def likely_most(self) -> float | None:
+        """Largest leverage at which isolated is liquidated with less than `probability`.
+
+        None where nobody has said what the mark is likely to do, or where no leverage on the curve
+        will do. Between points of the curve it is found by halving, to four digits.
+        """
+        if self.likely is None or not self.likely.knows(self.symbol):
+            return None
+        away = self.likely.touched(self.symbol, self.probability, down=self.long)
+
+        def safe(leverage: float) -> bool:
+            distance = self.at(leverage).isolated_distance
+            return distance is None or distance > away
+
+        low, high = float(self.leverage[0]), min(float(self.leverage[-1]), self.allowed)
+        if not safe(low):
+            return None
+        if safe(high):
+            return high
+        while high / low > 1.00005:
+            middle = math.sqrt(low * high)
+            low, high = (middle, high) if safe(middle) else (low, middle)
+        return low
+
+    @property
+    def chance(self) -> str:
+        """The probability as text."""
+        return f"{fmt.plain(float(f'{100 * self.probability:.6g}'))}\N{NO-BREAK SPACE}%"
+
+    @cached_property
+    def likely_words(self) -> str:
+        """What `likely_most` says, in a sentence with its assumptions; empty if nobody asked."""
+        if self.likely is None or not self.likely.knows(self.symbol):
+            return ""
+        days = self.likely.days
+        given = f"{self.chance} in {'one day' if days == 1 else f'{fmt.plain(days)} days'}"
+        assumed = (
+            f"volatility {fmt.percent(self.likely.volatility[self.symbol], 0)} a year, no drift,"
+            " no jumps"
+        )
+        if self.likely_most is None:
+            return f"At every leverage isolated liquidation is likelier than {given} ({assumed})."
+        return (
+            f"Up to {_times(self.likely_most)} isolated liquidation is less likely than {given}"
+            f" ({assumed})."
         )
 
     def price_at(self, distance: float) -> float:
@@ -262,6 +318,8 @@ class LeverageCurve:
             said.append(f"The venue allows at most {_times(self.cap)} at this size.")
         if self.end is not None:
             said.append(f"From {_times(self.end)} on {self.end_reason}.")
+        if self.likely_words:
+            said.append(self.likely_words)
         return " ".join(said)
 
     @property
@@ -375,6 +433,8 @@ class LeverageCurve:
         )
         chart.line(self.leverage, _inside(self.cross_distance, self.reach), "cross")
         chart.line(self.leverage, cut, "isolated")
+        if self.likely_most is not None:
+            chart.line(np.full(2, self.likely_most), np.array([0.0, self.reach]), "word", width=1)
         now = self.now
         for tone, distance in (("cross", now.cross_distance), ("isolated", now.isolated_distance)):
             if distance is not None and distance <= self.reach:
@@ -387,7 +447,14 @@ class LeverageCurve:
         return static_page(title, self.text, self.svg(), static_table(*self.table()))
 
 
-def leverage_curve(account: Account, key: str | None = None, *, points: int = 97) -> LeverageCurve:
+def leverage_curve(
+    account: Account,
+    key: str | None = None,
+    *,
+    points: int = 97,
+    likely: LikelyMoves | None = None,
+    probability: float = 0.05,
+) -> LeverageCurve:
     """Liquidation price of a position against its leverage setting.
 
     Parameters
@@ -397,6 +464,11 @@ def leverage_curve(account: Account, key: str | None = None, *, points: int = 97
         Key of the position; the first one if not given.
     points : int
         Size of the even grid (of logarithms); what is special is added.
+    likely : LikelyMoves, optional
+        What the mark is expected to do: with it the curve knows the largest leverage at which
+        isolated is liquidated with less than `probability`.
+    probability : float
+        Above 0, below 1.
 
     Raises
     ------
@@ -457,6 +529,8 @@ def leverage_curve(account: Account, key: str | None = None, *, points: int = 97
         end=end,
         end_reason=reason,
         tier_changes=changes,
+        likely=likely,
+        probability=number("probability", probability, above=0.0, high=1.0 - 1e-12),
     )
 
 
@@ -634,12 +708,12 @@ def _tier_changes(
     size, at_entry = abs(float(book.size[position])), float(book.entry_notional[position])
     fixed = float(book.initial_rate[position] * at_entry + book.initial_fixed[position])
     found = []
-    for number, floor in enumerate(floors, start=2):
+    for tier, floor in enumerate(floors, start=2):
         marks = books.marks.copy()
         marks[symbol] = size / floor if book.position_inverse[position] else floor / size
         margin = wallet_at_trigger(book, partition, marks, pool, asset) - fixed
         if margin > 0 and low < at_entry / margin < high:
-            found.append((at_entry / margin, number))
+            found.append((at_entry / margin, tier))
     return tuple(found)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 
@@ -76,6 +77,33 @@ class LikelyMoves:
         u, w = reach * np.cos(angle), reach * np.sin(angle)
         v = self.correlation * u + math.sqrt(1.0 - self.correlation**2) * w
         return np.expm1(self._spread(first) * u), np.expm1(self._spread(second) * v)
+
+    def touched(self, symbol: str, probability: float, *, down: bool) -> float:
+        """How far from its mark a symbol gets, at some time in these days, with a probability.
+
+        Parameters
+        ----------
+        symbol : str
+        probability : float
+            Above 0, below 1.
+        down : bool
+            Whether the move is one down.
+
+        Returns
+        -------
+        float
+            The distance as a share of the mark. By the reflection principle a mark without drift
+            touches a level some time in twice as many cases as it ends beyond it.
+
+        Examples
+        --------
+        >>> moves = LikelyMoves({"BTCUSDT": 0.6}, correlation=0.0, days=7)
+        >>> round(moves.touched("BTCUSDT", 0.05, down=True), 4)
+        0.1503
+        """
+        share = number("probability", probability, above=0.0, high=1.0 - 1e-12)
+        away = -NormalDist().inv_cdf(share / 2.0) * self._spread(symbol)
+        return -math.expm1(-away) if down else math.expm1(away)
 
     def text(self, first: str, second: str) -> str:
         """What is assumed, in words."""

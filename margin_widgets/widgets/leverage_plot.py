@@ -7,11 +7,14 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from traitlets import Float, Instance, validate
 
 from margin_widgets.account.chart_svg import round_ticks, ticks
+from margin_widgets.account.checks import number
 from margin_widgets.account.figures import KeyFigure, figure_of, figure_of_mark
 from margin_widgets.account.formatting import amount, percent, plain, price
 from margin_widgets.account.leverage_curve import AtLeverage, LeverageCurve, leverage_curve
+from margin_widgets.account.likely_moves import LikelyMoves
 from margin_widgets.widgets.drawing import Axis
 from margin_widgets.widgets.picture import MARGIN, log_side_by_side
 from margin_widgets.widgets.plotting import (
@@ -41,6 +44,7 @@ GUIDES = {
     "other caps": "var(--mw-guide-zero, #80868B)",
     "tiers": "var(--mw-guide-zero, #80868B)",
     "end": "var(--mw-guide-trigger, #4D4D4D)",
+    "likely": "var(--mw-guide-likely, #80868B)",
 }
 # Cross by another measure of leverage: the colour of the mode, a dash of its own.
 EFFECTIVE = "var(--mw-guide-effective, #0072B2)"
@@ -58,6 +62,11 @@ class LeveragePlot(SettingPicture):
     account : Account
     selection : Selection, optional
         Shared with other widgets; ``selection.key`` is the position.
+    likely : LikelyMoves, optional
+        What the marks are expected to do; with it the plot marks the largest leverage at which
+        isolated is liquidated with less than `probability`.
+    probability : float
+        Above 0, below 1.
     active : bool
         Whether it follows edits.
 
@@ -87,12 +96,28 @@ class LeveragePlot(SettingPicture):
     field_width = 6
     margin: ClassVar = {**MARGIN, "right": 72}
 
+    likely = Instance(LikelyMoves, allow_none=True, help="which moves are to be expected")
+    probability = Float(0.05, help="of a liquidation, to mark the largest leverage for")
+
     data: LeverageCurve | None
 
     def __init__(
-        self, account: Account, selection: Selection | None = None, *, active: bool = True
+        self,
+        account: Account,
+        selection: Selection | None = None,
+        *,
+        likely: LikelyMoves | None = None,
+        probability: float = 0.05,
+        active: bool = True,
     ) -> None:
+        self.set_trait("likely", likely)
+        self.set_trait("probability", probability)
         super().__init__(account, selection, active=active)
+        self.observe(self._on_revision, ["likely", "probability"])
+
+    @validate("probability")
+    def _check_probability(self, proposal: Any) -> float:
+        return number("probability", proposal.value, above=0.0, high=1.0 - 1e-12)
 
     def _marks(self) -> tuple[list[Any], list[Any]]:
         self.guides = self._lines(
@@ -123,7 +148,8 @@ class LeveragePlot(SettingPicture):
         return [self.x_axis, self.y_axis, self.price_axis]
 
     def _compute(self) -> LeverageCurve:
-        return leverage_curve(self.account, self.key)
+        chance = self.probability
+        return leverage_curve(self.account, self.key, likely=self.likely, probability=chance)
 
     # -- drawing ------------------------------------------------------------------------------
 
@@ -175,6 +201,7 @@ class LeveragePlot(SettingPicture):
             ("other caps", sorted(caps), (top - tick, top)),
             ("tiers", [at for at, _ in data.tier_changes], (0.0, tick)),
             ("end", [] if data.end is None else [data.end], (0.0, top)),
+            ("likely", [] if data.likely_most is None else [data.likely_most], (0.0, top)),
         )
         for name, places, (bottom, height) in verticals:
             for at in places:
@@ -228,6 +255,12 @@ class LeveragePlot(SettingPicture):
                 x, y = self._even(data.effective[first]), float(data.effective_distance[first])
                 texts = ["cross by effective leverage", "by effective leverage", "effective"]
                 _place(placer, x, y, texts, "word", reach=6, at_most=60.0)
+            if data.likely_most is not None:
+                texts = [
+                    f"{_times(data.likely_most)}: liquidated in {data.chance} of cases",
+                    f"{_times(data.likely_most)}: {data.chance}",
+                ]
+                _place(placer, self._even(data.likely_most), 0.8 * top, texts, "word", reach=6)
             if data.allowed < data.span[1]:
                 words = "not allowed" if data.cap is not None else "margin too small"
                 edge = self._even(max(data.allowed, data.span[0]))
