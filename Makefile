@@ -7,8 +7,6 @@ PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check --no-input
 ARGS ?=
 EXAMPLES ?= 100000
-# A test with a browser waits half of its time: there is work for more processes than processors.
-WORKERS ?= $(shell echo $$(( ($$(getconf _NPROCESSORS_ONLN) * 3 + 1) / 2 )))
 
 .DEFAULT_GOAL := help
 .PHONY: help lab test check hosts long site bench wheel reference pictures format clean frontend chromium
@@ -66,7 +64,7 @@ test: $(VENV)/.dev chromium
 	@status=0; \
 	$(MAKE) --no-print-directory check || status=1; \
 	echo "== pytest"; \
-	$(PY) -m pytest -n $(WORKERS) --dist loadfile -m "not long" $(ARGS) || status=1; \
+	$(PY) -m pytest -n auto --dist loadfile -m "not long" $(ARGS) || status=1; \
 	exit $$status
 
 long: $(VENV)/.dev chromium

@@ -265,7 +265,7 @@ export class Grid {
     }
     // To measure has the browser lay out the page: other texts alone leave the room as it was.
     if (moved) this.layout();
-    else this.share();
+    else if (this.share()) this.showMore();
     return moved;
   }
 
@@ -381,10 +381,11 @@ export class Grid {
     this.showMore();
   }
 
-  /** Widths from the longest texts, in the room there was when it was last measured. */
-  private share(): void {
+  /** Widths from the longest texts, in the room last measured. Returns whether one is another. */
+  private share(): boolean {
     const { width } = this;
-    if (!width) return;
+    if (!width) return false;
+    let changed = false;
     const { columns, needs, tight } = this.fit(width);
     this.element.classList.toggle("mw-tight", tight);
     for (const column of this.options.columns) {
@@ -408,11 +409,13 @@ export class Grid {
       const wanted = needs[index]! + extra;
       if (this.widths.get(column.field) === wanted) return;
       this.widths.set(column.field, wanted);
+      changed = true;
       const found = this.table.getColumn(column.field);
       if (found) found.setWidth(wanted);
     });
     // What is scrolled into view must not end up below the frozen column.
     this.holder.style.scrollPaddingLeft = `${this.widths.get(columns[0]?.field ?? "") ?? 0}px`;
+    return changed;
   }
 
   /** Shades the edges behind which columns are: scroll bars may be invisible until used. */

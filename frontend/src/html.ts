@@ -90,9 +90,14 @@ function replaceContent(root: HTMLElement, html: string, scrolled: Set<EventTarg
     if (!element) continue;
     element.scrollTop = top;
     element.scrollLeft = left;
+    // The event that says so comes later, and the next content may come before it.
+    if (top || left) scrolled.add(element);
     if (open !== null && element instanceof HTMLDetailsElement) element.open = open;
   }
-  if (own) root.scrollTo({ ...own, behavior: "instant" });
+  if (own) {
+    root.scrollTo({ ...own, behavior: "instant" });
+    scrolled.add(root);
+  }
   setTabStops(root);
 
   const target = again && root.querySelector<HTMLElement>(again);

@@ -36,14 +36,19 @@ async function handOn(model: Model, parts: Part[], buffers: DataView[]): Promise
   let at = 0;
   for (const [index, part] of parts.entries()) {
     const own = buffers.slice(at, (at += part.buffers));
-    await models[index]?._handle_comm_msg({
-      content: { data: part.data },
-      buffers: own,
-      header: {},
-      parent_header: {},
-      metadata: {},
-      channel: "iopub",
-    });
+    try {
+      await models[index]?._handle_comm_msg({
+        content: { data: part.data },
+        buffers: own,
+        header: {},
+        parent_header: {},
+        metadata: {},
+        channel: "iopub",
+      });
+    } catch (error) {
+      // As if it had come alone: the others are none the worse for it.
+      console.error("margin_widgets: a widget did not take its update", error);
+    }
   }
 }
 
@@ -52,8 +57,6 @@ export function initialize({ model }: { model: Model }): void {
   let before = Promise.resolve();
   model.on("msg:custom", (message: Together, buffers?: DataView[]) => {
     if (message?.type !== "together") return;
-    before = before
-      .then(() => handOn(model, message.parts, buffers ?? []))
-      .catch((error) => console.error("margin_widgets: an update was lost", error));
+    before = before.then(() => handOn(model, message.parts, buffers ?? []));
   });
 }

@@ -86,6 +86,23 @@ def test_scroll_survives(page: Any) -> None:
     assert page.evaluate("document.querySelector('[data-key=log]').scrollTop") == 120
 
 
+def test_scroll_survives_two_contents_at_once(page: Any) -> None:
+    box = (
+        '<div data-key="log" style="height:50px;overflow:auto"><p style="height:500px">{}</p></div>'
+    )
+    mount(page, box.format("a"))
+    top = page.evaluate(
+        """async (contents) => {
+          document.querySelector('[data-key=log]').scrollTop = 120;
+          await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+          for (const html of contents) models.m.set('html', html);
+          return document.querySelector('[data-key=log]').scrollTop;
+        }""",
+        [box.format("b"), box.format("c")],
+    )
+    assert top == 120
+
+
 def test_arrow_keys(page: Any) -> None:
     part = mount(page, SEG.format(a="true", b="false"))
     page.locator("#before").focus()
@@ -197,8 +214,8 @@ def test_chosen_tab_is_scrolled_into_view(page: Any) -> None:
         for i in range(6)
     )
     part = Part(page, "html", {"html": f'<div class="mw-tabs" role="tablist">{tabs}</div>'})
-    left = "() => document.querySelector('.mw-tabs').scrollLeft"
-    assert page.evaluate(left) > 100
+    left = "document.querySelector('.mw-tabs').scrollLeft"
+    page.wait_for_function(f"() => {left} > 100")
     part.set(html=f'<div class="mw-tabs" role="tablist">{tabs.replace("true", "false")}</div>')
     assert page.evaluate(left) == 0
 

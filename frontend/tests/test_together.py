@@ -72,3 +72,17 @@ def test_two_views_take_it_once(carrier: Any) -> None:
     carrier.evaluate(SAY, [[part("quick")], []])
     carrier.wait_for_timeout(100)
     assert len(carrier.evaluate("log")) == 1
+
+
+def test_one_that_fails_does_not_keep_the_others_from_theirs(carrier: Any) -> None:
+    carrier.evaluate(
+        """() => {
+          made.broken = { _handle_comm_msg: () => Promise.reject(new Error("no")) };
+          window.said = [];
+          console.error = (...words) => said.push(words.join(" "));
+        }"""
+    )
+    carrier.evaluate(SAY, [[part("broken"), part("quick")], []])
+    carrier.wait_for_function("log.length === 1")
+    assert carrier.evaluate("log") == [["quick", "update", []]]
+    assert "did not take its update" in carrier.evaluate("said[0]")

@@ -257,8 +257,9 @@ class LeveragePlot(SettingPicture):
                 _place(placer, x, y, texts, "word", reach=6, at_most=60.0)
             if data.likely_most is not None:
                 texts = [
-                    f"{_times(data.likely_most)}: liquidated in {data.chance} of cases",
-                    f"{_times(data.likely_most)}: {data.chance}",
+                    f"{_times(data.likely_most)}: liquidated in less than {data.chance} of cases",
+                    f"{_times(data.likely_most)}: less than {data.chance}",
+                    f"{_times(data.likely_most)}: < {data.chance}",
                 ]
                 _place(placer, self._even(data.likely_most), 0.8 * top, texts, "word", reach=6)
             if data.allowed < data.span[1]:

@@ -48,7 +48,7 @@ async function steps(leaving: Leaving): Promise<void> {
   if (!session || !kernel) {
     return;
   }
-  const others = (await connections(services, kernel)) > 1;
+  const others = ((await connections(services, kernel)) ?? 0) > 1;
   if (!others) {
     last();
   }
@@ -67,25 +67,35 @@ async function endIfLeft(
   kernel: string,
 ): Promise<void> {
   try {
+    let alone = false;
     for (const pause of ASKED_AFTER) {
       await new Promise((resolve) => setTimeout(resolve, pause));
-      if ((await connections(services, kernel)) === 0) {
+      const others = await connections(services, kernel);
+      if (others === null) {
+        return; // the other window has ended or changed it
+      }
+      // A page that is loaded anew is away for a moment only.
+      if (others === 0 && alone) {
         await services.sessions.shutdown(session);
         return;
       }
+      alone = others === 0;
     }
   } catch {
     /* ended by the other window, or out of reach */
   }
 }
 
-/** How many pages are connected to a kernel; 0 where the server does not count them. */
-async function connections(services: ServiceManager.IManager, kernel: string): Promise<number> {
+/** How many pages are connected to a kernel, 0 where the server does not count; null if it ended. */
+async function connections(
+  services: ServiceManager.IManager,
+  kernel: string,
+): Promise<number | null> {
   await services.kernels.refreshRunning();
   for (const model of services.kernels.running()) {
     if (model.id === kernel) {
       return model.connections ?? 0;
     }
   }
-  return 0;
+  return null;
 }

@@ -31,8 +31,21 @@ export class AccountPanel extends Panel {
     this.addWidget(this.page);
     this.node.addEventListener("keydown", handOn);
     this.node.addEventListener("input", (event) => {
-      this.typedIn = event.target as HTMLInputElement;
+      const field = event.target;
+      this.typedIn = field instanceof HTMLInputElement && field.type === "text" ? field : null;
     });
+    // What was committed or given up is no longer half typed.
+    for (const name of ["change", "keydown"] as const) {
+      this.node.addEventListener(
+        name,
+        (event) => {
+          if (name === "change" || ["Enter", "Escape"].includes((event as KeyboardEvent).key)) {
+            this.typedIn = null;
+          }
+        },
+        true,
+      );
+    }
     seat.changed.connect(this.update, this);
     this.refresh();
   }
@@ -83,7 +96,7 @@ export class AccountPanel extends Panel {
   private keepTyped(): void {
     const field = this.typedIn;
     this.typedIn = null;
-    if (field && field === document.activeElement && field.type !== "range" && field.value) {
+    if (field && field === document.activeElement && field.value) {
       const place = field.getAttribute("aria-label") ?? "";
       this.seat.unanswered.add({ place, text: field.value });
     }

@@ -196,14 +196,18 @@ export class Seat implements IDisposable, Shown {
     this.saving.dispose();
     const { services, settings } = this.options;
     const { model, saved, sessionContext } = this;
-    leave({
-      services,
-      sessionContext,
-      started: this.started,
-      end: settings.closeKernel,
-      // What was not saved by now was given up by the person.
-      last: () => tell(model, { document: saved, kept: "" }),
-    });
+    if (this.context.isReady) {
+      leave({
+        services,
+        sessionContext,
+        started: this.started,
+        end: settings.closeKernel,
+        // What was not saved by now was given up by the person.
+        last: () => tell(model, { document: saved, kept: "" }),
+      });
+    } else {
+      sessionContext.dispose(); // the file was never read, so no session was begun
+    }
     this.leaveModel();
     this.unanswered.watch(null);
     settings.changed.disconnect(this.onSettings, this);

@@ -44,7 +44,7 @@ export class Unanswered {
 
   add(edit: Edit): void {
     // A field that loses its focus sends what was read from it a moment before.
-    if (!edit.text || !this.lost.some((one) => one.text === edit.text)) {
+    if (!edit.text || this.lost.at(-1)?.text !== edit.text) {
       this.lost.push(edit);
       this.changed();
     }
