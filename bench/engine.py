@@ -9,6 +9,7 @@ import numpy as np
 import margin_widgets as mw
 from bench import books
 from bench.report import Row, milliseconds
+from margin_widgets.account.verdict import verdict
 
 POINTS = 400
 
@@ -61,3 +62,11 @@ def rows() -> Iterator[Row]:
             aim,
             f"the same sums in plain NumPy: {plain:.3g} ms, ratio {ours / plain:.2f}",
         )
+    for count, aim in ((10, 3.0), (200, 15.0)):
+        account = books.account(count)
+
+        def judge(i: int, account: mw.Account = account) -> None:
+            account.marks[account.positions[0].symbol] = books.MARK + i % 7 + 1
+            verdict(account)
+
+        yield Row(f"edit and its verdict, {count} positions", milliseconds(judge, 31), "ms", aim)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import http.server
 import sys
@@ -47,15 +48,39 @@ def origin() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def context(browser: Any) -> Any:
     """One browser context for all tests: a new one for each would take most of their time."""
+    return new_context(browser)
+
+
+@pytest.fixture
+def page(context: Any, origin: str) -> Iterator[Any]:
+    """The harness page; the test fails when its console reports anything."""
+    with opened(context, origin) as page:
+        yield page
+
+
+@pytest.fixture
+def still_page(browser: Any, origin: str) -> Iterator[Any]:
+    """The same with a clock that stands, `clock.run_for` moves it: no machine is too slow for it.
+
+    The clock belongs to the context, so there is one for each test.
+    """
+    context = new_context(browser)
+    context.clock.install(time=0)
+    with opened(context, origin) as page:
+        context.clock.pause_at(3_600_000)
+        yield page
+    context.close()
+
+
+def new_context(browser: Any) -> Any:
     return browser.new_context(
         viewport={"width": 1000, "height": 800},
         permissions=["clipboard-read", "clipboard-write"],
     )
 
 
-@pytest.fixture
-def page(context: Any, origin: str) -> Iterator[Any]:
-    """The harness page; the test fails when its console reports anything."""
+@contextlib.contextmanager
+def opened(context: Any, origin: str) -> Iterator[Any]:
     page = context.new_page()
     trouble: list[str] = []
     page.on("pageerror", lambda error: trouble.append(str(error)))
