@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
 
+import nbformat
 from playwright.sync_api import Locator, Page
 
 import margin_widgets as mw
@@ -40,6 +41,12 @@ if absent.exists():
 from ipykernel.kernelapp import launch_new_instance
 
 launch_new_instance()
+"""
+
+# A kernel that has died is noticed, and one that is to end does end, without waiting for seconds.
+PROMPT = """
+c.KernelRestarter.time_to_dead = 0.5
+c.KernelManager.shutdown_wait_time = 0.2
 """
 
 # Lets a server whose environment has the package's dependencies, but not itself, know what
@@ -78,6 +85,7 @@ class ExtensionServer(LabServer):
         add_catalogues(base / "catalogues")
         with (base / "config" / "jupyter_server_config.py").open("a") as config:
             config.write('c.MultiKernelManager.default_kernel_name = "margin"\n')
+            config.write(PROMPT)
             config.write(f"import sys\nsys.path.append({str(packs)!r})\n")
             config.write(OWN_CATALOGUES.format(folder=str(base / "catalogues"), root=str(ROOT)))
 
@@ -259,4 +267,15 @@ def written(server: ExtensionServer, name: str, account: mw.Account | None = Non
     """Write a file in the server's folder, by default of the reference account."""
     path = server.root / name
     path.write_text(dumps((account or mw.presets.ref2()).state), encoding="utf-8")
+    return path
+
+
+def notebook(server: ExtensionServer, name: str, *cells: str) -> Path:
+    """Write a notebook of these code cells, for the kernel that has the package."""
+    path = server.root / name
+    document = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(code) for code in cells],
+        metadata={"kernelspec": {"display_name": "M", "language": "python", "name": "margin"}},
+    )
+    nbformat.write(document, path)
     return path

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -11,12 +12,12 @@ from urllib.parse import unquote, urlsplit
 
 import playwright
 import pytest
-from playwright.sync_api import Browser, Locator, expect
+from playwright.sync_api import Browser, Locator, Route, expect
 
 import margin_widgets as mw
 from scripts import chromium
 from tests.browser.harness import JUPYTER
-from tests.lab.lab_page import ROOT, ExtensionPage, written
+from tests.lab.lab_page import ROOT, Dashboard, ExtensionPage, notebook, written
 
 SOURCES = ROOT / "frontend" / "lab" / "src"
 
@@ -79,6 +80,51 @@ def test_two_windows_on_one_file_are_in_step(lab: ExtensionPage) -> None:
         lab.wait_until(lambda: not lab.server.sessions(), message="end of the session")
     finally:
         other.close()
+
+
+def test_a_file_that_could_not_be_read_opens_when_it_can(lab: ExtensionPage) -> None:
+    file = written(lab.server, "unread.margin.json")
+    reading = re.compile(r"/api/contents/unread\.margin\.json\?.*content=1")
+    lab.page.route(reading, lambda route: route.fulfill(status=500, json={"message": "no disk"}))
+    try:
+        lab.command("docmanager:open", path=file.name)
+        lab.page.locator(".jp-Dialog", has_text="no disk").locator("button").last.click()
+        expect(lab.page.locator(".mwl-account")).to_have_count(0)
+    finally:
+        lab.page.unroute(reading)
+    assert not lab.server.sessions()
+    lab.dashboard(file.name)
+    assert len(lab.server.sessions()) == 1
+
+
+def test_a_window_that_is_loaded_anew_keeps_the_kernel(lab: ExtensionPage) -> None:
+    file = written(lab.server, "away.margin.json")
+    lab.dashboard(file.name)
+    session = lab.server.session(file.name)
+    ended: list[str] = []
+    lab.page.on(
+        "request", lambda request: ended.append(request.url) if request.method == "DELETE" else None
+    )
+    # How many pages the server counts: ours and another; ours has left, and the other is away for
+    # a moment, back, and away again; then it is gone.
+    counts = [2, 0, 1, 0, 0]
+    told: list[int] = []
+
+    def count(route: Route) -> None:
+        told.append(counts[min(len(told), len(counts) - 1)])
+        kernels = route.fetch().json()
+        route.fulfill(json=[{**one, "connections": told[-1]} for one in kernels])
+
+    kernels = re.compile(r"/api/kernels\?")
+    lab.page.route(kernels, count)
+    try:
+        close_tab(lab, file.name)
+        lab.wait_until(lambda: ended, message="end of the session")
+        assert told == counts
+        assert ended[0].partition("?")[0].endswith(f"/api/sessions/{session['id']}")
+    finally:
+        lab.page.unroute(kernels)
+    lab.wait_until(lambda: not lab.server.sessions(), message="end of the session")
 
 
 def connections(lab: ExtensionPage) -> list[int]:
@@ -159,13 +205,27 @@ def test_settings_hold_at_once(lab: ExtensionPage) -> None:
         kernel = lab.server.session(file.name)["kernel"]["id"]
         lab.command("application:close")
         lab.page.locator(".jp-Dialog button", has_text="Discard").click()
-        lab.wait_until(lambda: connections(lab) == [0], message="left, and running")
+        expect(lab.page.locator(".mwl-account")).to_have_count(0)
+        sent = lab.ws_frames.sent
         desk = lab.dashboard(file.name)
         expect(desk.cell(0, "leverage")).to_have_text("10×")
         expect(desk.root.locator(".mwl-banner")).to_have_count(0)
         assert lab.server.session(file.name)["kernel"]["id"] == kernel
+        # What the tab had is there still: nothing was asked for but the account.
+        assert connections(lab) == [1]
+        assert lab.ws_frames.sent - sent <= 3
         desk.edit(0, "leverage", "34")
         desk.wait_document("leverage", 34)
+        # A kernel that ended while no tab was open is started anew.
+        lab.command("application:close")
+        lab.page.locator(".jp-Dialog button", has_text="Discard").click()
+        expect(lab.page.locator(".mwl-account")).to_have_count(0)
+        lab.server.request("DELETE", f"/api/sessions/{lab.server.session(file.name)['id']}")
+        desk = lab.dashboard(file.name)
+        expect(desk.cell(0, "leverage")).to_have_text("10×")
+        expect(desk.root.locator(".mwl-banner")).to_have_count(0)
+        desk.edit(0, "leverage", "35")
+        desk.wait_document("leverage", 35)
         # An empty account begins at the venue that was chosen.
         (lab.server.root / "new").mkdir()
         lab.command("margin-widgets:new-account", preset="empty", cwd="new")
@@ -263,6 +323,59 @@ def test_only_the_documents_own_file_and_kernel_are_asked_for(lab: ExtensionPage
     assert [one["id"] for one in server.sessions()] == [foreign["id"]]
     assert not [path for _, path in asked if foreign["id"] in path or neighbour.name in path]
     assert mw.load(file).positions["BTCUSDT"].leverage == 12
+
+
+def test_the_tab_of_a_notebooks_account_is_restored(lab: ExtensionPage) -> None:
+    page = lab.page
+    notebook(lab.server, "side.ipynb", "import margin_widgets as mw\nbook = mw.presets.ref2()")
+    lab.show("side.ipynb")
+    kernel = "window.jupyterapp.shell.currentWidget.sessionContext.session?.kernel"
+    page.wait_for_function(f"() => {kernel}?.status === 'idle'", timeout=30_000)
+    page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-cell')")
+    lab.command("margin-widgets:open-notebook-account", expression="book")
+    side = page.locator(".mwl-account")
+    desk = Dashboard(lab, side, "side.ipynb")
+    desk.edit(0, "leverage", "40")
+    expect(desk.cell(0, "leverage")).to_have_text("40×")
+    running = [one["kernel"]["id"] for one in lab.server.sessions()]
+
+    def load_again() -> None:
+        lab.wait_until(
+            lambda: "margin-notebook-account:side.ipynb:book" in workspace(lab),
+            message="the tab in the workspace",
+        )
+        page.once("dialog", lambda dialog: dialog.accept())
+        lab.open(reset=False)
+
+    load_again()
+    desk.wait()
+    expect(desk.cell(0, "leverage")).to_have_text("40×")
+    assert [one["kernel"]["id"] for one in lab.server.sessions()] == running
+    boxes = [one.bounding_box() for one in (page.locator(".jp-NotebookPanel"), side)]
+    assert boxes[0]["x"] + boxes[0]["width"] <= boxes[1]["x"]
+    # It is in step with the notebook, and the button goes to it rather than to a second one.
+    lab.show("side.ipynb")
+    page.evaluate(f"() => {kernel}.requestExecute({{code: 'book.positions[0].leverage = 8'}}).done")
+    expect(desk.cell(0, "leverage")).to_have_text("8×")
+    lab.command("margin-widgets:open-notebook-account", expression="book")
+    page.wait_for_function("() => window.jupyterapp.shell.currentWidget.title.label === 'book'")
+    expect(side).to_have_count(1)
+
+    # An account that is gone by then is said to be, with a way out.
+    lab.show("side.ipynb")
+    page.evaluate(f"() => {kernel}.requestExecute({{code: 'del book'}}).done")
+    load_again()
+    banner = side.locator(".mwl-banner")
+    expect(banner).to_contain_text("The notebook has no account 'book' now", timeout=30_000)
+    banner.locator("button", has_text="Close").click()
+    expect(side).to_have_count(0)
+    lab.assert_clean_console()
+
+
+def workspace(lab: ExtensionPage) -> str:
+    """What the server keeps of the page's layout, as text."""
+    found = lab.server.request("GET", "/lab/api/workspaces")["workspaces"]["values"]
+    return json.dumps([one for one in found if one["metadata"]["id"] == lab.workspace])
 
 
 def test_there_is_no_server_part_and_no_request_but_jupyterlabs() -> None:

@@ -156,16 +156,17 @@ const notebooks: JupyterFrontEndPlugin<void> = {
   description: "Opens dashboards of accounts that live in a notebook; inserts accounts as code.",
   autoStart: true,
   requires: [IAccountTracker, IAccountSettings],
-  optional: [ICommandPalette, ITranslator],
+  optional: [ILayoutRestorer, ICommandPalette, ITranslator],
   activate: (
     app: JupyterFrontEnd,
     tracker: AccountTracker,
     settings: Settings,
+    restorer: ILayoutRestorer | null,
     palette: ICommandPalette | null,
     translator: ITranslator | null,
   ) => {
     const trans = (translator ?? nullTranslator).load(DOMAIN);
-    addNotebookCommands(app, tracker, settings, trans);
+    addNotebookCommands(app, tracker, settings, trans, restorer);
     for (const command of Object.values(NotebookCommandIDs)) {
       palette?.addItem({ command, category: trans.__(CATEGORY), args: { isPalette: true } });
     }

@@ -14,8 +14,8 @@ export interface Leaving {
   sessionContext: ISessionContext;
   /** The session is there by then, or will not be. */
   started: Promise<void>;
-  /** Whether to end the session if nobody else is in it. */
-  end: boolean;
+  /** What is left: the session, which ends if nobody else is in it; our part in it; or nothing. */
+  after: "end" | "leave" | "stay";
   /** What is to be done before that, if nobody else is in it. */
   last(): void;
 }
@@ -32,7 +32,9 @@ export function leave(what: Leaving): void {
       console.warn("margin-widgets: a session may have been left running.", reason);
     })
     .finally(() => {
-      what.sessionContext.dispose();
+      if (what.after !== "stay") {
+        what.sessionContext.dispose();
+      }
       if (underWay.get(path) === done) {
         underWay.delete(path);
       }
@@ -41,7 +43,7 @@ export function leave(what: Leaving): void {
 }
 
 async function steps(leaving: Leaving): Promise<void> {
-  const { services, sessionContext, started, end, last } = leaving;
+  const { services, sessionContext, started, after, last } = leaving;
   await started;
   const { session } = sessionContext;
   const kernel = session?.kernel?.id;
@@ -52,11 +54,14 @@ async function steps(leaving: Leaving): Promise<void> {
   if (!others) {
     last();
   }
+  if (after === "stay") {
+    return;
+  }
   sessionContext.dispose();
-  if (end && others) {
+  if (after === "end" && others) {
     // A window that is closed at the same moment leaves it to us, as we do to it.
     void endIfLeft(services, session.id, kernel);
-  } else if (end) {
+  } else if (after === "end") {
     await services.sessions.shutdown(session.id);
   }
 }

@@ -1,10 +1,11 @@
 /** Accounts that live in a notebook: as dashboards beside it, and as code in it. */
 
-import type { JupyterFrontEnd } from "@jupyterlab/application";
+import type { ILayoutRestorer, JupyterFrontEnd } from "@jupyterlab/application";
 import {
   Dialog,
   InputDialog,
   MainAreaWidget,
+  WidgetTracker,
   showDialog,
   showErrorMessage,
   type ISessionContext,
@@ -20,7 +21,7 @@ import { marginIcon } from "./icons";
 import { PythonError, call, callForData, callForWidget, literal } from "./kernel";
 import type { Options, Shown, Status } from "./seat";
 import type { AccountTracker } from "./tracker";
-import { WIDGET_VIEW, manage, type WidgetModel } from "./widgets";
+import { WIDGET_VIEW, manage, modelOf, type WidgetModel } from "./widgets";
 
 export namespace NotebookCommandIDs {
   export const open = "margin-widgets:open-notebook-account";
@@ -29,6 +30,7 @@ export namespace NotebookCommandIDs {
 
 /** What is needed of a notebook's tab; its package would bring all of JupyterLab into the build. */
 interface Notebook extends Widget {
+  readonly context: { readonly path: string; readonly pathChanged: ISignal<unknown, string> };
   readonly sessionContext: ISessionContext;
   readonly content: Widget & {
     activeCellIndex: number;
@@ -56,11 +58,15 @@ interface Found {
   summary: string;
 }
 
+/** The factory by which JupyterLab opens notebooks. */
+const NOTEBOOK = "Notebook";
+
 export function addNotebookCommands(
   app: JupyterFrontEnd,
   tracker: AccountTracker,
   settings: { readonly options: Options },
   trans: TranslationBundle,
+  restorer: ILayoutRestorer | null,
 ): void {
   const { commands, shell } = app;
   let last: Notebook | null = null;
@@ -71,7 +77,27 @@ export function addNotebookCommands(
     return last?.isDisposed ? null : last;
   };
   shell.currentChanged?.connect(notebook);
-  const opened = new Map<string, MainAreaWidget<NotebookAccount>>();
+  const opened = new Map<string, SideTab>();
+  const sides = new WidgetTracker<SideTab>({ namespace: "margin-notebook-account" });
+  /** The tab of an account beside its notebook, made if there is none. */
+  const beside = (tab: Notebook, expression: string): [SideTab, boolean] => {
+    const key = `${tab.id} ${expression}`;
+    const known = opened.get(key);
+    if (known && !known.isDisposed) {
+      return [known, false];
+    }
+    const widget = sideTab(tab, expression, settings, trans);
+    opened.set(key, widget);
+    return [widget, true];
+  };
+  const add = (widget: SideTab, tab: Notebook): void => {
+    shell.add(widget, "main", { mode: "split-right", ref: tab.id });
+    void tracker.add(widget);
+    void sides.add(widget);
+    const renamed = (): void => void sides.save(widget);
+    tab.context.pathChanged.connect(renamed);
+    widget.disposed.connect(() => tab.context.pathChanged.disconnect(renamed));
+  };
 
   commands.addCommand(NotebookCommandIDs.open, {
     label: (args) =>
@@ -86,13 +112,34 @@ export function addNotebookCommands(
             type: "string",
             description: trans.__("Name of the account; asked for if not given"),
           },
+          notebook: {
+            type: "string",
+            description: trans.__("Path of a notebook; the tab then waits for its account"),
+          },
           isPalette: { type: "boolean", description: trans.__("Whether the palette shows it") },
           isToolbar: { type: "boolean", description: trans.__("Whether a toolbar shows it") },
         },
       },
     },
-    isEnabled: () => isNotebook(shell.currentWidget),
+    isEnabled: (args) => !!args["notebook"] || isNotebook(shell.currentWidget),
     execute: async (args) => {
+      if (args["notebook"] && args["expression"]) {
+        const path = args["notebook"] as string;
+        const found: Widget = await commands.execute("docmanager:open", {
+          path,
+          factory: NOTEBOOK,
+          options: { activate: false },
+        });
+        if (!isNotebook(found)) {
+          throw new Error(`no notebook ${path}`);
+        }
+        const [widget, made] = beside(found, args["expression"] as string);
+        if (made) {
+          add(widget, found);
+          widget.content.wait();
+        }
+        return widget;
+      }
       const tab = notebook();
       const kernel = tab?.sessionContext.session?.kernel;
       if (!tab || !kernel) {
@@ -108,16 +155,10 @@ export function addNotebookCommands(
         if (!expression) {
           return undefined;
         }
-        const key = `${tab.id} ${expression}`;
-        let widget = opened.get(key);
-        if (!widget || widget.isDisposed) {
-          widget = sideTab(tab, expression, settings, trans);
-          opened.set(key, widget);
-          await widget.content.open();
-          shell.add(widget, "main", { mode: "split-right", ref: tab.id });
-          await tracker.add(widget);
-        } else {
-          await widget.content.open();
+        const [widget, made] = beside(tab, expression);
+        await widget.content.open();
+        if (made) {
+          add(widget, tab);
         }
         shell.activateById(widget.id);
         return widget;
@@ -126,6 +167,12 @@ export function addNotebookCommands(
         return undefined;
       }
     },
+  });
+
+  void restorer?.restore(sides, {
+    command: NotebookCommandIDs.open,
+    args: ({ content }) => ({ notebook: content.path, expression: content.expression }),
+    name: ({ content }) => `${content.path}:${content.expression}`,
   });
 
   commands.addCommand(NotebookCommandIDs.insert, {
@@ -199,12 +246,14 @@ function told(reason: unknown, trans: TranslationBundle): string {
   return reason instanceof Error ? reason.message : String(reason);
 }
 
+type SideTab = MainAreaWidget<NotebookAccount>;
+
 function sideTab(
   notebook: Notebook,
   expression: string,
   settings: { readonly options: Options },
   trans: TranslationBundle,
-): MainAreaWidget<NotebookAccount> {
+): SideTab {
   const content = new NotebookAccount(notebook, expression, settings, trans);
   const widget = new MainAreaWidget({ content });
   widget.id = `margin-account-${notebook.id}-${expression}`;
@@ -220,7 +269,7 @@ function sideTab(
 export class NotebookAccount extends Panel implements Shown {
   constructor(
     private notebook: Notebook,
-    private expression: string,
+    readonly expression: string,
     private settings: { readonly options: Options },
     private trans: TranslationBundle,
   ) {
@@ -234,6 +283,11 @@ export class NotebookAccount extends Panel implements Shown {
     this.rendermime = notebook.content.rendermime.clone();
     sessionContext.statusChanged.connect(this.onStatus, this);
     sessionContext.kernelChanged.connect(this.onGone, this);
+  }
+
+  /** Path of the notebook. */
+  get path(): string {
+    return this.notebook.context.path;
   }
 
   get shown(): Shown {
@@ -257,6 +311,21 @@ export class NotebookAccount extends Panel implements Shown {
     return status?.modes ? status : null;
   }
 
+  /** Show the account once the notebook has its kernel again, as after a page is loaded anew. */
+  wait(): void {
+    const { sessionContext } = this.notebook;
+    this.waiting = true;
+    this.banner.node.replaceChildren(
+      bannerOf("status", this.trans.__("Waiting for the kernel of %1…", this.path)),
+    );
+    sessionContext.ready
+      .then(() => (this.isDisposed ? undefined : this.open()))
+      .catch((reason) => this.problem(reason))
+      .finally(() => {
+        this.waiting = false;
+      });
+  }
+
   /** Show the account as the notebook has it now. */
   async open(): Promise<void> {
     const { kernel } = this;
@@ -266,7 +335,10 @@ export class NotebookAccount extends Panel implements Shown {
     const given = `${literal(this.expression)}, ${literal(this.settings.options)}`;
     const id = await callForWidget(kernel, `lab.open_account(${given})`);
     const manager = await manage(this.notebook.sessionContext, this.rendermime);
-    const model = await manager.get_model(id);
+    const model = await modelOf(manager, id);
+    if (this.isDisposed) {
+      return;
+    }
     this.leave();
     this.model = model;
     model.on("change:status change:document", this.onTold);
@@ -310,23 +382,42 @@ export class NotebookAccount extends Panel implements Shown {
   }
 
   private onGone(): void {
+    if (this.waiting) {
+      return; // this is the kernel that is waited for
+    }
     this.leave();
     this.view?.node.toggleAttribute("inert", true);
-    const again = (): void => {
-      this.open().catch((reason) => {
-        this.problem(told(reason, this.trans), again);
-      });
-    };
-    this.problem(
+    this.tell(
       this.trans.__("The notebook's kernel was started anew. Run its cells, then open it again."),
-      again,
     );
     this.changes.emit();
   }
 
-  private problem(text: string, again: () => void): void {
-    const open = button(this.trans.__("Open again"), again, true);
-    this.banner.node.replaceChildren(bannerOf("alert", text, open));
+  private problem(reason: unknown): void {
+    const gone = reason instanceof PythonError && reason.kind === "KeyError";
+    this.tell(
+      gone
+        ? this.trans.__(
+            "The notebook has no account '%1' now. Run the cell that makes it, then open it again.",
+            this.expression,
+          )
+        : told(reason, this.trans),
+    );
+  }
+
+  /** Say why there is no live dashboard, and what can be done. */
+  private tell(text: string): void {
+    const again = (): void => {
+      this.open().catch((reason) => this.problem(reason));
+    };
+    this.banner.node.replaceChildren(
+      bannerOf(
+        "alert",
+        text,
+        button(this.trans.__("Open again"), again, true),
+        button(this.trans.__("Close"), () => this.parent?.close()),
+      ),
+    );
   }
 
   private leave(): void {
@@ -344,4 +435,5 @@ export class NotebookAccount extends Panel implements Shown {
   private rendered: string | null = null;
   private rendermime: IRenderMimeRegistry;
   private view: ReturnType<IRenderMimeRegistry["createRenderer"]> | null = null;
+  private waiting = false;
 }

@@ -97,7 +97,7 @@ export class AccountPanel extends Panel {
     const field = this.typedIn;
     this.typedIn = null;
     if (field && field === document.activeElement && field.value) {
-      const place = field.getAttribute("aria-label") ?? "";
+      const place = field.getAttribute("aria-label")?.replace(/, number$/, "") ?? "";
       this.seat.unanswered.add({ place, text: field.value });
     }
   }
@@ -137,7 +137,7 @@ export class AccountPanel extends Panel {
     }
     if (seat.unanswered.edits.length) {
       const edits = seat.unanswered.edits.map(({ place, text }) =>
-        text ? `${place} “${text}”`.trim() : place,
+        place && text ? `${place}: ${text}` : place || text,
       );
       found.push(
         bannerOf(

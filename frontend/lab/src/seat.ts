@@ -11,7 +11,15 @@ import { Signal, type ISignal } from "@lumino/signaling";
 import { NotInstalled, PythonError, callForWidget, inBrowser, install, literal } from "./kernel";
 import { leave, left } from "./leaving";
 import { Unanswered } from "./unanswered";
-import { NoWidgets, manage, ownManager, type WidgetManager, type WidgetModel } from "./widgets";
+import { keepWarm, takeWarm, type WarmSession } from "./warm";
+import {
+  NoWidgets,
+  manage,
+  modelOf,
+  ownManager,
+  type WidgetManager,
+  type WidgetModel,
+} from "./widgets";
 
 /** The session's path beside the file's own, which editors and debuggers claim for themselves. */
 const BESIDE = "~desk";
@@ -89,15 +97,20 @@ export class Seat implements IDisposable, Shown {
   constructor(private options: SeatOptions) {
     const { context, services } = options;
     this.context = context;
-    this.rendermime = options.rendermime;
-    this.sessionContext = new SessionContext({
-      kernelManager: services.kernels,
-      sessionManager: services.sessions,
-      specsManager: services.kernelspecs,
-      path: context.localPath + BESIDE,
-      name: PathExt.basename(context.localPath),
-      type: "margin-desk",
-    });
+    const path = context.localPath + BESIDE;
+    this.found = takeWarm(path);
+    this.manager = this.found?.manager ?? null;
+    this.rendermime = this.found?.rendermime ?? options.rendermime;
+    this.sessionContext =
+      this.found?.sessionContext ??
+      new SessionContext({
+        kernelManager: services.kernels,
+        sessionManager: services.sessions,
+        specsManager: services.kernelspecs,
+        path,
+        name: PathExt.basename(context.localPath),
+        type: "margin-desk",
+      });
     context.model.contentChanged.connect(this.onText, this);
     context.model.stateChanged.connect(this.onState, this);
     context.fileChanged.connect(this.onFile, this);
@@ -143,7 +156,13 @@ export class Seat implements IDisposable, Shown {
   }
 
   /** Edits that were on their way when the kernel stopped, and are not in the account. */
-  readonly unanswered = new Unanswered(() => this.changes.emit());
+  readonly unanswered = new Unanswered(
+    () => this.changes.emit(),
+    async (id) => {
+      const manager = await this.manager;
+      return manager?.has_model(id) ? manager.get_model(id) : null;
+    },
+  );
 
   get notes(): string[] {
     return this.model?.get("notes") ?? [];
@@ -195,16 +214,22 @@ export class Seat implements IDisposable, Shown {
     this.typing.dispose();
     this.saving.dispose();
     const { services, settings } = this.options;
-    const { model, saved, sessionContext } = this;
+    const { manager, model, rendermime, saved, sessionContext } = this;
     if (this.context.isReady) {
+      const stays = !settings.closeKernel && model !== null && manager !== null;
       leave({
         services,
         sessionContext,
         started: this.started,
-        end: settings.closeKernel,
+        after: settings.closeKernel ? "end" : stays ? "stay" : "leave",
         // What was not saved by now was given up by the person.
         last: () => tell(model, { document: saved, kept: "" }),
       });
+      if (stays) {
+        keepWarm({ sessionContext, manager, rendermime });
+      }
+    } else if (this.found) {
+      keepWarm(this.found);
     } else {
       sessionContext.dispose(); // the file was never read, so no session was begun
     }
@@ -217,6 +242,9 @@ export class Seat implements IDisposable, Shown {
   // -- the kernel -------------------------------------------------------------------------------
 
   private async start(): Promise<void> {
+    // One that was kept warm may have ended elsewhere, of which the server tells who asks.
+    const refreshed = this.found ? this.options.services.sessions.refreshRunning() : null;
+    refreshed?.catch(() => undefined);
     try {
       await this.context.ready;
       this.saved = this.context.model.toString();
@@ -230,6 +258,11 @@ export class Seat implements IDisposable, Shown {
       await Promise.all([this.options.restored, this.options.settings.ready]);
       await left(this.sessionContext.path);
       if (this.disposed) {
+        return;
+      }
+      if (this.found) {
+        await refreshed;
+        await this.again();
         return;
       }
       this.sessionContext.kernelPreference = {
@@ -281,7 +314,7 @@ export class Seat implements IDisposable, Shown {
         await install(kernel);
         return callForWidget(kernel, desk);
       });
-      const model = await manager.get_model(id);
+      const model = await modelOf(manager, id);
       if (attempt !== this.attempts || this.disposed) {
         return; // the kernel was changed meanwhile
       }
@@ -441,7 +474,9 @@ export class Seat implements IDisposable, Shown {
   private attempts = 0;
   private changes = new Signal<this, void>(this);
   private disposed = false;
-  private manager: Promise<WidgetManager> | null = null;
+  /** Kept from an earlier tab. */
+  private found: WarmSession | null;
+  private manager: Promise<WidgetManager> | null;
   private model: WidgetModel | null = null;
   private opening = false;
   private now: State = { kind: "starting" };

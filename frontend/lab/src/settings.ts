@@ -5,6 +5,7 @@ import type { TranslationBundle } from "@jupyterlab/translation";
 import { JSONExt, Token } from "@lumino/coreutils";
 import { Signal, type ISignal } from "@lumino/signaling";
 import type { Options, SeatSettings } from "./seat";
+import { letAllGo } from "./warm";
 
 export class Settings implements SeatSettings {
   closeKernel = true;
@@ -36,6 +37,9 @@ export class Settings implements SeatSettings {
       // Fetched anew, and with it the schema, whenever something was chosen.
       translate(settings.plugin.schema, trans);
       this.closeKernel = settings.composite["closeKernel"] as boolean;
+      if (this.closeKernel) {
+        letAllGo();
+      }
       this.saveEachEdit = settings.composite["autosave"] === "each edit";
       this.venue = settings.composite["venue"] as string;
       const options = {

@@ -2,7 +2,7 @@
 
 import type { IRenderMimeRegistry } from "@jupyterlab/rendermime";
 import type { ISessionContext } from "@jupyterlab/apputils";
-import { Signal } from "@lumino/signaling";
+import { Signal, type ISignal } from "@lumino/signaling";
 
 export const WIDGET_VIEW = "application/vnd.jupyter.widget-view+json";
 
@@ -16,6 +16,10 @@ export interface WidgetModel {
 
 export interface WidgetManager {
   get_model(id: string): Promise<WidgetModel>;
+  has_model(id: string): boolean;
+  /** Widgets that were in the kernel before are known now. */
+  readonly restored: ISignal<unknown, void>;
+  readonly restoredStatus: boolean;
 }
 
 /** ipywidgets is not installed beside JupyterLab. */
@@ -94,4 +98,21 @@ export async function manage(
     };
     library.registerWidgetManager(context, rendermime, [receiver][Symbol.iterator]());
   });
+}
+
+/** A model in the kernel; one from before the manager is known only when that has asked for it. */
+export async function modelOf(manager: WidgetManager, id: string): Promise<WidgetModel> {
+  if (!manager.has_model(id) && !manager.restoredStatus) {
+    await new Promise<void>((resolve) => {
+      const known = (): void => {
+        manager.restored.disconnect(known);
+        resolve();
+      };
+      manager.restored.connect(known);
+    });
+  }
+  if (!manager.has_model(id)) {
+    throw new Error(`no widget ${id} in the kernel`);
+  }
+  return manager.get_model(id);
 }
