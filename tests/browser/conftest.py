@@ -22,6 +22,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
                 path = lab.shots / f"failed-{item.name.replace('/', '-')}-{number}.png"
                 notebook.page.screenshot(path=path)
                 lines = [f"picture: {path}", *notebook.console_errors]
+                notebook.page.close()  # the next test gets a new one
             except Exception as error:  # noqa: BLE001 - the test's own failure is the news
                 lines = [f"no picture: {error}"]
             report.sections.append((f"page {number}", "\n".join(lines)))
@@ -31,15 +32,16 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def lab_session(browser: Browser) -> Iterator[Lab]:
     """Yield the server and browser of the whole session."""
-    with Lab(browser) as lab:
+    with Lab(browser, keep_pages=True) as lab:
         yield lab
 
 
 @pytest.fixture
 def lab(lab_session: Lab) -> Iterator[Lab]:
     """Yield the lab; notebooks opened by the test are closed after it, kernels included."""
+    before = len(lab_session.notebooks)
     yield lab_session
-    lab_session.close_notebooks()
+    lab_session.close_notebooks(but=before)
 
 
 @pytest.fixture(params=["light", "dark"])

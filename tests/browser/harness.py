@@ -27,6 +27,7 @@ from urllib.request import Request, urlopen
 import nbformat
 import websocket
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, WebSocket, sync_playwright
+from playwright.sync_api import Error as PlaywrightError
 
 from scripts import chromium
 
@@ -321,10 +322,19 @@ class WatchedPage:
         self.console_errors: list[str] = []
         self.foreign_requests: list[str] = []
         self.ws_frames = FrameCount()
-        page.on("console", self._on_console)
-        page.on("pageerror", lambda error: self._add_error(f"{error}\n{error.stack}"))
-        page.on("request", lambda request: self._on_request(request.url))
-        page.on("websocket", self.ws_frames.watch)
+        self._listeners: dict[Any, Callable[[Any], None]] = {
+            "console": self._on_console,
+            "pageerror": lambda error: self._add_error(f"{error}\n{error.stack}"),
+            "request": lambda request: self._on_request(request.url),
+            "websocket": self.ws_frames.watch,
+        }
+        for event, listener in self._listeners.items():
+            page.on(event, listener)
+
+    def unwatch(self) -> None:
+        """Listen to the page no more."""
+        for event, listener in self._listeners.items():
+            self.page.remove_listener(event, listener)
 
     def _on_console(self, message: ConsoleMessage) -> None:
         if message.type == "error":
@@ -370,6 +380,8 @@ class LabPage(WatchedPage):
         )
         light = "true" if theme == "light" else "false"
         self.page.wait_for_selector(f"body[data-jp-theme-light={light}]", state="attached")
+        # Lab covers the page while it changes, and takes the cover of a next change away with it.
+        self.page.wait_for_selector("#jupyterlab-splash", state="detached")
 
     def run_all(self, timeout: float = 120) -> None:
         """Run all cells as the menu does; fail with the traceback of a cell that raises."""
@@ -428,16 +440,27 @@ class NotebookPage(LabPage):
         super().__init__(page)
         self.lab = lab
         self.path = path
+        self.kept = False
+        """Whether another notebook is to be opened in the page."""
         self._channel: KernelChannel | None = None
 
     def open(self, theme: str) -> None:
-        """Load the page, wait for its kernel and set the theme."""
+        """Open the notebook in its page, wait for its kernel and set the theme."""
         server = self.lab.server
-        self.page.goto(f"{server.url}/{self.address()}token={server.token}")
+        if self.page.url == "about:blank":
+            self.page.goto(f"{server.url}/{self.address()}token={server.token}")
+        else:
+            self.page.evaluate(
+                "path => { jupyterapp.commands.execute('docmanager:open', {path}); }", self.path
+            )
         # The notebook's widget exists before its kernel does.
         self.page.wait_for_function(
-            "() => window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel"
-            "?.status === 'idle'",
+            """path => {
+                const shown = window.jupyterapp?.shell.currentWidget;
+                return shown?.context?.path === path
+                    && shown.sessionContext?.session?.kernel?.status === "idle";
+            }""",
+            arg=self.path,
             timeout=60_000,
         )
         self.set_theme(theme)
@@ -471,11 +494,33 @@ class NotebookPage(LabPage):
         path.write_bytes(previous)
         return path
 
+    def leave(self) -> Page | None:
+        """Close the notebook alone; return its page, or None if it cannot hold another one."""
+        try:
+            free = self.page.evaluate(
+                """() => {
+                    const shown = [...window.jupyterapp.shell.widgets("main")];
+                    for (const widget of shown) widget.dispose();
+                    return !document.querySelector(".jp-Dialog");
+                }"""
+            )
+        except PlaywrightError:  # not loaded yet, or broken by what the test has done to it
+            free = False
+        if not free:
+            self.close()
+            return None
+        self.unwatch()
+        self._end_kernel()
+        return self.page
+
     def close(self) -> None:
         """Close the page and shut its kernel down."""
+        super().close()
+        self._end_kernel()
+
+    def _end_kernel(self) -> None:
         if self._channel is not None:
             self._channel.close()
-        super().close()
         for session in self.lab.server.request("GET", "/api/sessions"):
             if session["path"] == self.path:
                 try:
@@ -509,12 +554,18 @@ def launched_chromium() -> Iterator[Browser]:
 
 
 class Lab:
-    """A server and a browser, in which notebooks are opened one after another."""
+    """A server and a browser, in which notebooks are opened one after another.
+
+    With `keep_pages`, a notebook is opened in the page of one that was closed: loading JupyterLab
+    takes longer than most tests.
+    """
 
     server_type: ClassVar[type[LabServer]] = LabServer
     page_type: ClassVar[type[NotebookPage]] = NotebookPage
 
-    def __init__(self, browser: Browser) -> None:
+    def __init__(self, browser: Browser, *, keep_pages: bool = False) -> None:
+        self.keep_pages = keep_pages
+        self._spare: list[Page] = []
         shots = os.environ.get("MARGIN_WIDGETS_SHOTS")
         self.shots = Path(shots or tempfile.mkdtemp(prefix="shots-"))
         self.shots.mkdir(parents=True, exist_ok=True)
@@ -534,21 +585,33 @@ class Lab:
         theme: str = "light",
         width: int = 1280,
         height: int = 900,
+        prepare: Callable[[Page], None] | None = None,
     ) -> NotebookPage:
-        """Write a notebook of these code cells and open it, kernel ready and no cell run."""
+        """Write a notebook of these code cells and open it, kernel ready and no cell run.
+
+        What is to be prepared before JupyterLab is loaded takes a page that is not kept.
+        """
         path = f"{uuid.uuid4().hex}.ipynb"
         write_notebook(self.server.root / path, cells)
-        page = self._context.new_page()
+        own = prepare is not None or not self._spare
+        page = self._context.new_page() if own else self._spare.pop()
+        if prepare is not None:
+            prepare(page)
         page.set_viewport_size({"width": width, "height": height})
         notebook = self.page_type(self, page, path)
+        notebook.kept = self.keep_pages and prepare is None
         self.notebooks.append(notebook)
         notebook.open(theme)
         return notebook
 
-    def close_notebooks(self) -> None:
-        """Close all pages and shut their kernels down."""
-        while self.notebooks:
-            self.notebooks.pop().close()
+    def close_notebooks(self, but: int = 0) -> None:
+        """Close all notebooks but the first ones and shut their kernels down."""
+        while len(self.notebooks) > but:
+            notebook = self.notebooks.pop()
+            if not notebook.kept:
+                notebook.close()
+            elif page := notebook.leave():
+                self._spare.append(page)
 
     def close(self) -> None:
         """Close pages and server; the browser is its owner's."""

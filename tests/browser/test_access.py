@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Page
 
 from margin_widgets import widgets
 from margin_widgets.widgets.dashboard import TABS
@@ -26,7 +27,7 @@ TALL = 3600
 PREPARE = "document.documentElement.style.height = document.body.style.height = '100%'; 0"
 EXAMINE = """
 async (asked) => {
-  const [where, rules] = asked ?? [".mw-dashboard"];
+  const [where, rules] = asked;
   const found = await axe.run({include: [[where]]}, rules ? {runOnly: rules} : {});
   const worst = found.violations.filter(({impact}) => ["serious", "critical"].includes(impact));
   return {
@@ -90,10 +91,10 @@ STOP = """
 """
 
 
-@pytest.fixture(scope="module", params=["light", "dark"])
-def shown(request: pytest.FixtureRequest, lab_session: Lab) -> Iterator[Desk]:
+@pytest.fixture(scope="module")
+def shown(lab_session: Lab) -> Iterator[Desk]:
     """An account with collateral in several assets, the same page for several tests."""
-    nb = lab_session.open_notebook([MANY], theme=request.param, width=WIDE, height=1400)
+    nb = lab_session.open_notebook([MANY], width=WIDE, height=1400)
     nb.run_all()
     desk = Desk(nb)
     nb.page.evaluate(f"{AXE.read_text()};{PREPARE}")
@@ -134,13 +135,25 @@ def media(desk: Desk, **media: Any) -> Iterator[None]:
     desk.page.emulate_media(media="screen", reduced_motion="no-preference", forced_colors="none")
 
 
-def test_axe_finds_nothing_serious_in_any_tab(shown: Desk) -> None:
+def examine(page: Page, theme: str, where: str = ".mw-dashboard") -> int:
+    """Fail on what axe finds; return of how much text it has judged the contrast.
+
+    What is on the page is the same in both themes, but for its colours.
+    """
+    rules = None if theme == "light" else ["color-contrast"]
+    found = page.evaluate(EXAMINE, [where, rules])
+    assert found["violations"] == [], theme
+    read: int = found["read"]
+    return read
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_serious_in_any_tab(shown: Desk, theme: str) -> None:
+    shown.nb.set_theme(theme)
     shown.page.set_viewport_size({"width": WIDE, "height": TALL})
     for name, title in TABS:
         open_tab(shown, name, title)
-        found = shown.page.evaluate(EXAMINE)
-        assert found["violations"] == [], name
-        assert found["read"] > 30, f"{name}: hardly any text was looked at"
+        assert examine(shown.page, theme) > 30, f"{name}: hardly any text was looked at"
         for role, told, caption in shown.root.evaluate(FIGURES):
             assert role == "img"
             assert told == caption
@@ -151,13 +164,16 @@ def test_axe_finds_nothing_serious_in_any_tab(shown: Desk) -> None:
 ALONE = sorted(set(widgets.__all__) - {"Dashboard", "Selection"})
 SHOWN = """
 import margin_widgets as mw
+import pandas as pd
 from IPython.display import display
 
-WITH = {"ShockMap": {"points": 13}}
+dip = pd.Series([1e5, 900.0, 9e4], index=pd.date_range("2023-03-10", periods=3), name="BTC")
+WITH = {"ShockMap": {"points": 13}, "DepegPlot": {"prices": dip}}
 for name in ("LossWaterfall", "ContagionGraph"):
     WITH[name] = {"shock": -0.15}
+display(mw.CollateralStressPlot(mw.presets.hedged_lp_token(), lp_of="BTCUSDT"))
 for name in %r:
-    preset = "bitcoin_on_bitcoin" if name.startswith("Collateral") else "ref2"
+    preset = "bitcoin_on_bitcoin" if name.startswith(("Collateral", "Depeg")) else "ref2"
     display(getattr(mw, name)(getattr(mw.presets, preset)(), **WITH.get(name, {})))
 """
 OUTPUTS = ".jp-OutputArea-output .margin-widgets:not(.margin-widgets *)"
@@ -168,7 +184,8 @@ def test_axe_finds_nothing_serious_in_any_widget_alone(lab: Lab) -> None:
     nb = lab.open_notebook([SHOWN % ALONE], theme="light", width=WIDE, height=20_000)
     nb.run_all()
     page, roots = nb.page, nb.page.locator(OUTPUTS)
-    nb.wait_until(lambda: roots.count() == len(ALONE), message="every widget")
+    # One of them is there twice, as a picture of two panels.
+    nb.wait_until(lambda: roots.count() == len(ALONE) + 1, message="every widget")
     plots = page.locator(".bqplot.mw-plot")
     nb.wait_until(lambda: page.locator(".mw-plot path.line").count() > plots.count(), message="all")
     data = page.locator(f'{OUTPUTS} [data-key="data"]')
@@ -178,24 +195,16 @@ def test_axe_finds_nothing_serious_in_any_widget_alone(lab: Lab) -> None:
     for theme in ("light", "dark"):
         nb.set_theme(theme)
         page.locator("body").evaluate(QUIET)
-        # What is on the page is the same in both themes, but for its colours.
-        found = page.evaluate(EXAMINE, [OUTPUTS, None if theme == "light" else ["color-contrast"]])
-        assert found["violations"] == [], theme
-        assert found["read"] > 400, "hardly any text was looked at"
+        assert examine(page, theme, OUTPUTS) > 400, "hardly any text was looked at"
     # Narrower than a phone: the page has 360 px, what is beside an output is taken from it.
     page.set_viewport_size({"width": 360, "height": 20_000})
     nb.wait_until(lambda: not roots.evaluate_all(STICKING_OUT), message="all to fit in")
     nb.assert_clean_console()
 
 
-# What follows from the width is the same in both themes, and so on.
-LIGHT = pytest.mark.parametrize("shown", ["light"], indirect=True)
-DARK = pytest.mark.parametrize("shown", ["dark"], indirect=True)
-
-
-@LIGHT
 @pytest.mark.parametrize("width", [NARROW, MAGNIFIED])
 def test_narrow_and_magnified_pages_do_not_scroll_sideways(shown: Desk, width: int) -> None:
+    shown.nb.set_theme("light")
     magnify = width == MAGNIFIED
     session = shown.page.context.new_cdp_session(shown.page)
     shown.page.set_viewport_size({"width": width, "height": TALL})
@@ -206,8 +215,7 @@ def test_narrow_and_magnified_pages_do_not_scroll_sideways(shown: Desk, width: i
         open_tab(shown, name, title)
         shown.until(lambda: not shown.root.evaluate(TOO_WIDE), f"{name} to fit into its place")
         if not magnify:
-            found = shown.page.evaluate(EXAMINE)
-            assert found["violations"] == [], name
+            examine(shown.page, "light")
     if not magnify:
         assert shown.root.evaluate("e => e.clientWidth") == 360
     session.detach()
@@ -221,7 +229,6 @@ root => [...root.querySelectorAll("*")].filter((e) => {
 """
 
 
-@LIGHT
 def test_reduced_motion_moves_nothing(shown: Desk) -> None:
     assert shown.root.evaluate(MOVING) != []  # or the rest would prove nothing
     with media(shown, reduced_motion="reduce"):
@@ -256,8 +263,8 @@ root => {
 """
 
 
-@DARK
 def test_on_paper(shown: Desk) -> None:
+    shown.nb.set_theme("dark")
     shown.page.set_viewport_size({"width": 760, "height": 1400})
     open_tab(shown, "leverage", "Leverage")
     positions, assets = shown.python("[len(account.positions), len(account.collateral)]")
@@ -298,8 +305,8 @@ root => {
 """
 
 
-@DARK
 def test_forced_colours_leave_everything_visible(shown: Desk) -> None:
+    shown.nb.set_theme("dark")
     shown.page.set_viewport_size({"width": WIDE, "height": 1400})
     open_tab(shown, "utilization", "Utilisation")
     with media(shown, forced_colors="active"):
@@ -321,12 +328,16 @@ def test_refusals_and_empty_places_are_accessible_too(shown: Desk) -> None:
     price.fill("-1")
     price.press("Enter")
     shown.root.locator(".mw-mark-error", has_text="must be").wait_for()
-    assert shown.page.evaluate(EXAMINE)["violations"] == []
+    for theme in ("light", "dark"):
+        shown.nb.set_theme(theme)
+        shown.root.evaluate(QUIET)
+        examine(shown.page, theme)
     shown.nb.run("account.positions.clear(); account.collateral = {}")
     shown.until(lambda: "No positions" in shown.positions.inner_text(), "the empty table")
-    found = shown.page.evaluate(EXAMINE)
-    assert found["violations"] == []
-    assert found["read"] > 20
+    for theme in ("dark", "light"):
+        shown.nb.set_theme(theme)
+        shown.root.evaluate(QUIET)
+        assert examine(shown.page, theme) > 20
     shown.nb.assert_clean_console()
 
 

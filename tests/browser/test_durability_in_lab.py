@@ -6,7 +6,7 @@ import random
 import re
 from typing import Any
 
-from playwright.sync_api import Locator, WebSocketRoute
+from playwright.sync_api import Locator, Page, WebSocketRoute
 
 from tests.browser.harness import Lab
 from tests.browser.test_stories import REF2, Desk, drag
@@ -202,9 +202,10 @@ def test_an_edit_made_while_the_connection_is_down_arrives(lab: Lab) -> None:
         socket.connect_to_server()
         sockets.append(socket)
 
-    first = lab.open_notebook([REF2], width=1400, height=1400)
-    first.page.context.route_web_socket(re.compile(r"/api/kernels/.*/channels"), pass_on)
-    nb = lab.open_notebook([REF2], width=1400, height=1400)
+    def route(page: Page) -> None:
+        page.route_web_socket(re.compile(r"/api/kernels/.*/channels"), pass_on)
+
+    nb = lab.open_notebook([REF2], width=1400, height=1400, prepare=route)
     nb.run_all()
     desk = Desk(nb)
     before = desk.card("isolated")
