@@ -75,6 +75,15 @@ class TableView {
   private hadFocus = false;
   private acted = false;
   private wasHidden = false;
+  private readonly sizes = new ResizeObserver(() => {
+    const hidden = !this.body.clientWidth;
+    if (this.wasHidden && !hidden) this.grid.redraw();
+    this.wasHidden = hidden;
+    if (hidden) return;
+    this.grid.layout();
+    this.setTabStop();
+    this.placeBubble();
+  });
 
   constructor(
     private readonly model: Model,
@@ -159,7 +168,12 @@ class TableView {
     const heir = editor && !ids.has(editor.row) ? this.heir(editor.row, rows) : undefined;
     if (editor && !ids.has(editor.row)) this.editor = null;
 
-    this.grid.setRows(rows);
+    if (this.grid.setRows(rows) && !this.body.clientWidth) {
+      // What has no place is not rendered, and no frame may see that it had none: ask for one.
+      this.wasHidden = true;
+      this.sizes.unobserve(this.body);
+      this.sizes.observe(this.body);
+    }
 
     if (editor && heir && inGrid) {
       this.edit({ row: heir.id, field: editor.field });
@@ -623,21 +637,12 @@ class TableView {
       this.act(button.dataset.action!);
     });
 
-    const sizes = new ResizeObserver(() => {
-      const hidden = !this.body.clientWidth;
-      if (this.wasHidden && !hidden) this.grid.redraw();
-      this.wasHidden = hidden;
-      if (hidden) return;
-      this.grid.layout();
-      this.setTabStop();
-      this.placeBubble();
-    });
-    sizes.observe(body);
+    this.sizes.observe(body);
     const paper = matchMedia("print");
     const printed = () => this.grid.print(paper.matches);
     paper.addEventListener("change", printed);
     disposer.add(() => paper.removeEventListener("change", printed));
-    disposer.add(() => sizes.disconnect());
+    disposer.add(() => this.sizes.disconnect());
     disposer.add(() => this.grid.destroy());
   }
 
