@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from margin_widgets.account.depeg import depeg_replay
     from margin_widgets.account.document import DocumentError, load
     from margin_widgets.account.likely_moves import LikelyMoves
+    from margin_widgets.account.lp_token import lp_stress
     from margin_widgets.account.repair import repairs
     from margin_widgets.account.rule_stress import Stress
     from margin_widgets.account.under import CannotExpress
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
         CompareDrawer,
         ContagionGraph,
         Dashboard,
+        DepegPlot,
         EquityPlot,
         FrontierPlot,
         FundingDriftPlot,
@@ -60,6 +62,7 @@ _LATER = {
     "CompareDrawer": "margin_widgets.widgets",
     "ContagionGraph": "margin_widgets.widgets",
     "Dashboard": "margin_widgets.widgets",
+    "DepegPlot": "margin_widgets.widgets",
     "DocumentError": "margin_widgets.account.document",
     "EquityPlot": "margin_widgets.widgets",
     "FrontierPlot": "margin_widgets.widgets",
@@ -84,6 +87,7 @@ _LATER = {
     "depeg_replay": "margin_widgets.account.depeg",
     "io": "margin_widgets.io",
     "load": "margin_widgets.account.document",
+    "lp_stress": "margin_widgets.account.lp_token",
     "presets": "margin_widgets.presets",
     "repairs": "margin_widgets.account.repair",
     "solve": "margin_widgets.account.solve",
@@ -98,6 +102,7 @@ __all__ = [
     "ContagionGraph",
     "Contract",
     "Dashboard",
+    "DepegPlot",
     "DocumentError",
     "EquityPlot",
     "FrontierPlot",
@@ -125,6 +130,7 @@ __all__ = [
     "depeg_replay",
     "io",
     "load",
+    "lp_stress",
     "presets",
     "repairs",
     "solve",

@@ -53,6 +53,30 @@ def bitcoin_on_bitcoin() -> Account:
     )
 
 
+def hedged_lp_token() -> Account:
+    """A short that hedges an LP token: half of what a full-range pool holds is bitcoin.
+
+    Where bitcoin goes does not matter to the two together, how far it goes does: each way the
+    token falls behind what the short takes. In cross margin the token backs the short; isolated,
+    the short stands alone on its dollars.
+
+    Examples
+    --------
+    >>> account = hedged_lp_token()
+    >>> round(account.isolated.positions["BTCUSDT"].liquidation_price)
+    109562
+    """
+    return Account(
+        name="LP token, hedged",
+        venue="binance-usdm",
+        collateral={"USDT": 1_000, "BTC-USDT LP": 40},
+        prices={"BTC-USDT LP": 500},
+        haircuts={"BTC-USDT LP": 0.5},
+        positions=[Position("BTCUSDT", quantity=-0.1, entry_price=100_000, leverage=10)],
+        marks={"BTCUSDT": 100_000},
+    )
+
+
 def multi_asset() -> Account:
     """Eight positions, long and short, on dollars, bitcoin and ether with haircuts."""
     marks = {

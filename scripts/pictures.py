@@ -19,6 +19,19 @@ DASHBOARDS = (
     ("dashboard-narrow", "ref2", "light", 520),
     ("book-light", "multi_asset", "light", WIDTH),
 )
+DEPEG = """
+import pandas as pd
+
+account = mw.Account(
+    venue=mw.venues.generic(tiers={"BTCUSDT": 0.005}),
+    collateral={"USDT": 2_500, "USDC": 7_200},
+    positions=[mw.Position("BTCUSDT", 0.5, 100_000, leverage=20)],
+    marks={"BTCUSDT": 82_000},
+)
+hours = pd.date_range("2023-03-10T20:00Z", periods=9, freq="6h")
+prices = [1.0, 0.995, 0.97, 0.88, 0.9, 0.93, 0.96, 0.99, 1.0]
+mw.DepegPlot(account, prices=pd.Series(prices, index=hours, name="USDC"))
+"""
 # Those of the widgets' page: what each shows of the reference account, or of one that suits it.
 WIDGETS = (
     ("equity", "mw.EquityPlot(mw.presets.ref2())"),
@@ -29,6 +42,8 @@ WIDGETS = (
     ("loss", "mw.LossWaterfall(mw.presets.ref2(), shock=-0.12)"),
     ("contagion", "mw.ContagionGraph(mw.presets.ref2(), shock=-0.15)"),
     ("stress", "mw.CollateralStressPlot(mw.presets.bitcoin_on_bitcoin())"),
+    ("lp", 'mw.CollateralStressPlot(mw.presets.hedged_lp_token(), lp_of="BTCUSDT")'),
+    ("depeg", DEPEG),
     ("funding", "mw.FundingDriftPlot(mw.presets.ref2(), rate=0.0001)"),
 )
 SETTLED = 800  # ms that fonts and axes need after the last mark is there

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from ipywidgets.widgets.widget import _instances
+from recorded import depeg
 
 import margin_widgets as mw
 from margin_widgets.account.figures import MODES, KeyFigure, figure_of
@@ -36,6 +37,7 @@ PICTURES = (
     ShockMap,
     CollateralStressPlot,
     FundingDriftPlot,
+    depeg,
 )
 WORDS = {"none", "no balance", "no equity", "no maintenance", "–"}
 FIGURE = re.compile(r'<button class="mw-num" data-explain="([^"]*)"[^>]*>(.*?)</button>', re.DOTALL)
@@ -95,6 +97,9 @@ def check(text: str, value: float | None) -> None:
         return
     if text == "now":
         assert value == 0
+        return
+    if text.startswith(">"):
+        assert text == "> +1,000\N{NO-BREAK SPACE}%" and value > 10
         return
     number = text.replace("\N{NO-BREAK SPACE}", " ").replace("−", "-").replace(",", "")
     share, number = number.endswith("%"), number.rstrip(" %×")

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from recorded import depeg
 
 import margin_widgets as mw
 from margin_widgets.account.collateral_stress import stressed_assets
@@ -117,6 +118,7 @@ PICTURES = (
     mw.CollateralStressPlot,
     mw.LossWaterfall,
     mw.ContagionGraph,
+    depeg,
 )
 
 

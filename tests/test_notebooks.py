@@ -110,6 +110,7 @@ def test_choosing_a_mode_shows_each_picture(choosing: Any) -> None:
         "SolvePanel",
         "RepairTable",
         "CollateralStressPlot",
+        "DepegPlot",
         "FundingDriftPlot",
         "RuleStress",
         "VenueTable",

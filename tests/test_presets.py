@@ -13,6 +13,7 @@ PRESETS = (
     "ref2",
     "hedged_pair",
     "bitcoin_on_bitcoin",
+    "hedged_lp_token",
     "multi_asset",
     "inverse",
     "exchange_account",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -284,6 +286,20 @@ def test_table_and_static_twin(plot: ShockMap) -> None:
     page = plot._repr_mimebundle_()["text/html"]
     assert "−8,000 CI" in page
     assert "closed there by the venue&#x27;s rule" in page
+    rows = list(csv.DictReader(io.StringIO(plot.to_csv())))
+    data = plot.data
+    assert data is not None
+    assert float(rows[-1]["-0.6"]) == data.difference[0, 0]
+    for mode in ("cross", "isolated"):
+        closed = getattr(data, f"{mode}_closed")
+        for shock in (-0.6, 0.0):
+            column = int(np.argmin(np.abs(data.x - shock)))
+            told = [row[f"{shock} {mode} liquidated"] for row in rows]
+            places = [
+                int(np.argmin(np.abs(data.y - float(next(iter(row.values())))))) for row in rows
+            ]
+            assert told == [str(int(closed[place, column])) for place in places]
+        assert {"0", "1"} <= set(told)
     # Every cell is drawn, neighbours of one colour together.
     assert 100 < page.count("<rect") <= 41 * 41
     assert not re.search(r"\bnan\b", page)

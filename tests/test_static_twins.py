@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from recorded import depeg
 
 import margin_widgets as mw
 from margin_widgets import widgets
@@ -25,6 +26,12 @@ SVG = "{http://www.w3.org/2000/svg}"
 PARTS = sorted(set(widgets.__all__) - {"Selection", "Dashboard"})
 DRAWN = [name for name in PARTS if issubclass(getattr(widgets, name), DrawnTwin)]
 HIDDEN = [name for name in PARTS if hasattr(getattr(widgets, name), "active")]
+
+
+def part_of(name: str, account: mw.Account, **arguments: Any) -> Any:
+    """A part by its name; the one that needs prices beside the account gets them."""
+    make = depeg if name == "DepegPlot" else getattr(widgets, name)
+    return make(account, **arguments)
 
 
 def account() -> mw.Account:
@@ -44,7 +51,7 @@ def shown(part: Any) -> str:
 @pytest.mark.parametrize("name", HIDDEN)
 def test_static_html_is_that_of_the_present_account_whatever_is_hidden(name: str) -> None:
     edited = account()
-    part = getattr(widgets, name)(edited, active=False)
+    part = part_of(name, edited, active=False)
     if name == "CompareDrawer":
         part.pin()
         assert "Nothing is pinned" not in shown(part)
@@ -66,7 +73,7 @@ def test_static_html_is_that_of_the_present_account_whatever_is_hidden(name: str
 def test_every_part_has_static_html_without_script_or_network(name: str) -> None:
     held = account()
     held.name = "<b>X"
-    part = getattr(widgets, name)(held)
+    part = part_of(name, held)
     if name == "CompareDrawer":
         part.pin()
     bundle = part._repr_mimebundle_()
@@ -87,7 +94,7 @@ def test_tables_and_cards_say_what_the_account_holds() -> None:
         ("MarksPanel", ("BTCUSDT", "100,000.00", "4,000.00")),
         ("ModeCards", ("10,000.00", "−9.09", "−13.73", "Cross (USDT)")),
     ):
-        part = getattr(widgets, name)(held)
+        part = part_of(name, held)
         page = shown(part)
         for one in words:
             assert one in page, (name, one)
@@ -104,13 +111,13 @@ def test_tables_and_cards_say_what_the_account_holds() -> None:
 
 
 def test_all_plots_are_drawn_twins() -> None:
-    assert len(DRAWN) == 10
+    assert len(DRAWN) == 11
     assert all(name.endswith(("Plot", "Map", "Graph", "Waterfall")) for name in DRAWN)
 
 
 @pytest.mark.parametrize("name", DRAWN)
 def test_a_picture_is_a_file_without_a_browser(name: str, tmp_path: Path) -> None:
-    plot = getattr(widgets, name)(account(), active=False)
+    plot = part_of(name, account(), active=False)
     sentence = plot._current()[0].text
     grounds = {}
     for theme in ("auto", "light", "dark"):
@@ -136,7 +143,7 @@ def test_a_picture_is_a_file_without_a_browser(name: str, tmp_path: Path) -> Non
 @pytest.mark.parametrize("name", DRAWN)
 def test_a_picture_is_a_png(name: str, tmp_path: Path) -> None:
     pytest.importorskip("resvg_py")
-    plot = getattr(widgets, name)(account())
+    plot = part_of(name, account())
     drawn = plot.to_png(tmp_path / "one.png", theme="dark", width=600, height=400, scale=0.5)
     assert drawn.startswith(b"\x89PNG\r\n\x1a\n")
     size = int.from_bytes(drawn[16:20]), int.from_bytes(drawn[20:24])
@@ -148,7 +155,7 @@ def test_a_picture_is_a_png(name: str, tmp_path: Path) -> None:
 
 def test_without_positions_there_is_no_file() -> None:
     for name in DRAWN:
-        plot = getattr(widgets, name)(mw.Account())
+        plot = part_of(name, mw.Account())
         for draw in (plot.to_svg, plot.to_png, plot.to_csv):
             with pytest.raises(ValueError, match="nothing is drawn: "):
                 draw()
@@ -160,7 +167,7 @@ def test_without_positions_there_is_no_file() -> None:
 
 @pytest.mark.parametrize("name", DRAWN)
 def test_the_data_are_csv(name: str, tmp_path: Path) -> None:
-    plot = getattr(widgets, name)(account(), active=False)
+    plot = part_of(name, account(), active=False)
     text = plot.to_csv(tmp_path / "data.csv")
     assert (tmp_path / "data.csv").read_text(encoding="utf-8") == text
     head, *rows = csv.reader(io.StringIO(text))
@@ -170,7 +177,7 @@ def test_the_data_are_csv(name: str, tmp_path: Path) -> None:
     assert len(set(head)) == len(head)  # no two columns of one name
     assert [len(row) for row in rows] == [len(head)] * len(list(shown_rows))
     words = {"pool", "mode", "from", "does", "to", "what becomes of them", "step"}
-    words |= {"on the way", "what happens", "at the present BTCUSDT"}
+    words |= {"on the way", "what happens", "at the present BTCUSDT", "time"}
     for row in rows:
         for name, cell in zip(head, row, strict=True):
             if name not in words and cell:
@@ -234,6 +241,11 @@ def test_csv_holds_the_figures_of_the_account_itself() -> None:
         r for r in read(widgets.CollateralStressPlot(one)) if r["move (fraction)"] == "0.0"
     )
     assert float(stressed["price of BTC (USDT)"]) == 100_000.0
+    dip = read(depeg(one))
+    assert [row["time"] for row in dip][2] == "2023-03-12"
+    assert float(dip[0]["price of BTC (USDT)"]) == 100_000.0
+    ratio = "cross, maintenance over margin balance (fraction)"
+    assert float(dip[0][ratio]) == pytest.approx(cross.margin_ratio, rel=1e-12)
     days = read(widgets.FundingDriftPlot(one, rate=0.0001))
     assert float(days[0]["cross liquidation price"]) == cross.positions["BTCUSDT"].liquidation_price
     falls = widgets.LossWaterfall(one, shock=-0.12)

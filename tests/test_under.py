@@ -143,10 +143,11 @@ def test_the_venues_own_tiers_win() -> None:
 
 def test_missing_tiers_are_asked_for() -> None:
     there = rules(contracts=SWAPS)
-    reasons = refused(long(), there)
-    assert reasons["BTCUSDT"] == (
-        "there has no tiers for BTC-USDT-SWAP; give tiers={'BTCUSDT': …} or tiers='keep'"
-    )
+    with pytest.raises(
+        mw.CannotExpress, match=r"give tiers={'BTCUSDT': …} or tiers='keep'"
+    ) as said:
+        long().under(there)
+    assert said.value.reasons == (("BTCUSDT", "there has no tiers for BTC-USDT-SWAP"),)
     for name in ("BTCUSDT", "BTC-USDT-SWAP"):
         moved = long().under(there, tiers={name: [(0, 0.01), (1_000, 0.02)]})
         assert moved.venue.tier_table("BTC-USDT-SWAP")[1].rate == 0.02
@@ -180,8 +181,7 @@ def test_tiers_are_converted_between_contracts_and_coins() -> None:
 def test_tiers_in_other_units_are_not_guessed() -> None:
     reasons = refused(long(), rules(contracts=SWAPS, tiers_by="contracts"), tiers="keep")
     assert reasons == {
-        "BTCUSDT": "binance-usdm has tiers by notional, there by contracts;"
-        " give tiers={'BTCUSDT': …}"
+        "BTCUSDT": "binance-usdm has tiers by notional, there by contracts",
     }
 
 

@@ -79,8 +79,10 @@ export interface GridOptions {
 
 export const ROW_HEIGHT = 27;
 const PADDING = 14;
-/** What each column can give up before the table has to scroll sideways. */
+/** What each column can give up before words become smaller or the table scrolls sideways. */
 const SLACK = 6;
+/** How much narrower the smaller words of a crowded table are. */
+const SMALL = 12 / 13;
 const MARKER = 16;
 /** A figure that can be clicked is a button with room for its focus ring. */
 const BUTTON = 14;
@@ -90,6 +92,10 @@ const WORD_MIN = 8;
 const WORD_SHARE = 0.4;
 /** Data that come faster than this are a drag or a feed: columns only grow while it lasts. */
 const IDLE_MS = 1000;
+
+function total(widths: number[]): number {
+  return widths.reduce((sum, width) => sum + width, 0);
+}
 
 export function alignment(column: Column): "left" | "right" | "center" {
   if (column.align) return column.align;
@@ -363,13 +369,26 @@ export class Grid {
    * Which columns are shown, and how wide they are at least. Only the room counts: a column gives
    * way below its `hide_below`, while long texts make the table scroll sideways.
    */
-  private fit(width: number): { columns: Column[]; needs: number[]; tight: boolean } {
+  private fit(width: number): { columns: Column[]; needs: number[]; tight: boolean; small: boolean } {
     const columns = this.options.columns.filter((column) => this.room >= (column.hide_below ?? 0));
     const needs = columns.map((column) => this.naturalWidth(column, width));
-    const over = needs.reduce((sum, need) => sum + need, 0) - width;
-    if (over <= 0) return { columns, needs, tight: false };
+    const over = total(needs) - width;
+    if (over <= 0) return { columns, needs, tight: false, small: false };
     const give = Math.min(SLACK, Math.ceil(over / needs.length));
-    return { columns, needs: needs.map((need) => need - give), tight: true };
+    const tight = needs.map((need) => need - give);
+    const small = total(tight) > width ? this.smaller(columns, needs, width) : null;
+    return { columns, needs: small ?? tight, tight: true, small: small !== null };
+  }
+
+  /** Widths of smaller words, of which names may lose more; null if not even these have room. */
+  private smaller(columns: Column[], needs: number[], width: number): number[] | null {
+    const widths = needs.map((need) => Math.ceil((need - PADDING) * SMALL) + PADDING - SLACK);
+    const over = Math.max(0, total(widths) - width);
+    const names = columns.findIndex((column) => column.kind === "text");
+    const least = Math.ceil(WORD_MIN * this.measure("0") * SMALL) + PADDING - SLACK;
+    if (over && (names < 0 || widths[names]! - over < least)) return null;
+    if (over) widths[names]! -= over;
+    return widths;
   }
 
   /** Widths from the room there is now and the longest texts. */
@@ -386,8 +405,9 @@ export class Grid {
     const { width } = this;
     if (!width) return false;
     let changed = false;
-    const { columns, needs, tight } = this.fit(width);
+    const { columns, needs, tight, small } = this.fit(width);
     this.element.classList.toggle("mw-tight", tight);
+    this.element.classList.toggle("mw-small", small);
     for (const column of this.options.columns) {
       const hide = !columns.includes(column);
       if (hide === this.hidden.has(column.field)) continue;
@@ -399,12 +419,12 @@ export class Grid {
         this.table.showColumn(column.field);
       }
     }
-    const total = needs.reduce((sum, need) => sum + need, 0);
-    const spare = Math.max(0, width - total);
+    const taken = total(needs);
+    const spare = Math.max(0, width - taken);
     let given = 0;
     columns.forEach((column, index) => {
       const last = index === columns.length - 1;
-      const extra = last ? spare - given : Math.floor((spare * needs[index]!) / total);
+      const extra = last ? spare - given : Math.floor((spare * needs[index]!) / taken);
       given += extra;
       const wanted = needs[index]! + extra;
       if (this.widths.get(column.field) === wanted) return;
@@ -485,10 +505,10 @@ export class Grid {
     this.redraw();
     if (!on) return;
     // Paper is as wide as it is: columns share it as they shared the screen.
-    const total = [...this.widths.values()].reduce((sum, width) => sum + width, 0);
+    const whole = total([...this.widths.values()]);
     for (const one of this.element.querySelectorAll<HTMLElement>(".tabulator-col, .tabulator-cell")) {
       const width = this.widths.get(one.getAttribute("tabulator-field") ?? "");
-      if (width) one.style.width = `${(100 * width) / total}%`;
+      if (width) one.style.width = `${(100 * width) / whole}%`;
     }
   }
 

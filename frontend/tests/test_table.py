@@ -729,6 +729,31 @@ def test_no_figure_is_cut_in_a_narrow_table(page: Any) -> None:
         page.evaluate("() => { views.forEach(v => v.stop()); }")
 
 
+def test_words_become_smaller_before_a_column_is_out_of_sight(page: Any) -> None:
+    seen = {}
+    for width in range(560, 400, -20):
+        page.evaluate(f"document.querySelector('#host').style.width = '{width}px'")
+        Part(page, "table", table_state(ref2(), columns=WIDE_COLUMNS), f"s{width}")
+        page.locator(".tabulator-row").first.wait_for()
+        small, scrolls, size, cut = page.evaluate(
+            """() => {
+                const grid = document.querySelector(".mw-grid");
+                const holder = grid.querySelector(".tabulator-tableholder");
+                const cells = [...grid.querySelectorAll(".tabulator-cell")];
+                return [grid.classList.contains("mw-small"),
+                        holder.scrollWidth > holder.clientWidth,
+                        getComputedStyle(cells[0]).fontSize,
+                        cells.filter(e => e.scrollWidth > e.clientWidth).map(e => e.textContent)];
+            }"""
+        )
+        assert size == ("12px" if small else "13px")
+        assert not (small and scrolls)
+        assert cut == []
+        seen[width] = "small" if small else "scrolls" if scrolls else "whole"
+        page.evaluate("() => { views.forEach(v => v.stop()); }")
+    assert list(dict.fromkeys(seen.values())) == ["whole", "small", "scrolls"], seen
+
+
 def test_columns_shrink_again_when_idle(still_page: Any) -> None:
     page = still_page
     page.clock.resume()  # a table is built over some frames
@@ -777,6 +802,21 @@ def test_shown_after_being_hidden(page: Any) -> None:
     page.locator(".tabulator-row").first.wait_for(state="visible")
     assert page.locator(".tabulator-row").first.get_attribute("data-row") == "p5"
     assert page.locator(".tabulator-cell").first.bounding_box()["width"] > 40
+
+
+def test_rows_that_come_while_no_frame_sees_the_table(page: Any) -> None:
+    """As while a page in the background changes its theme: hidden, emptied and shown at once."""
+    Table(page, ref2(), placeholder="No positions")
+    page.evaluate(
+        """rows => {
+          const { style } = document.querySelector("#host");
+          style.display = "none";
+          models.m.set("rows", rows);
+          style.display = "";
+        }""",
+        by_columns([]),
+    )
+    page.get_by_text("No positions").wait_for()
 
 
 def test_two_views_and_cleanup(page: Any) -> None:

@@ -138,9 +138,17 @@ class Chart:
                 f' stroke-width="{width:g}"{dashes}/>'
             )
 
-    def area(self, x: Floats, y: Floats, tone: str, opacity: float = 0.14) -> None:
+    def area(
+        self,
+        x: Floats,
+        y: Floats,
+        tone: str,
+        opacity: float = 0.14,
+        *,
+        axis: Axis | None = None,
+    ) -> None:
         """Add a filled polygon."""
-        across, up = self._at(x, y, None)
+        across, up = self._at(x, y, axis)
         points = " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(across, up, strict=True))
         self._parts.append(
             f'<polygon points="{points}" fill="{COLORS[tone]}" fill-opacity="{opacity:g}"/>'

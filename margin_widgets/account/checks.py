@@ -70,7 +70,8 @@ def _bound(above: float | None, low: float, high: float, nonzero: bool) -> str:
         return f"must be > {above:g}{least} and at most {most}"
     if low == 0:
         return f"must be >= 0 and at most {most}"
-    return f"must be between -{most} and {most}"
+    least = f"-{most}" if low == -high else f"{low:g}"
+    return f"must be between {least} and {most}"
 
 
 class Number(TraitType[float, Any]):

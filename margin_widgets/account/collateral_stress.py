@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,8 +24,9 @@ from margin_widgets.account.chart_svg import (
 from margin_widgets.account.checks import number
 from margin_widgets.account.curve import trace
 from margin_widgets.account.figures import Column, KeyFigure, Shown
+from margin_widgets.account.pools_along import MODES, PoolsAlong, StressEvent, StressSeries
 from margin_widgets.engine import Ledger, mark_book
-from margin_widgets.engine.book import Floats
+from margin_widgets.engine.book import Book, Floats
 from margin_widgets.engine.valuation import count_as_margin
 from margin_widgets.venues.rules import DOLLARS, did_you_mean
 
@@ -34,47 +35,11 @@ if TYPE_CHECKING:
 
     from margin_widgets.account.account import Account
 
-MODES = ("isolated", "cross")
 CEILING = 1.5
 """Ratios above are not drawn."""
 _LOWEST = -0.99
 _REACH, _REACH_DOLLAR = 0.6, 0.2
 """How far the picture goes down at least: for coins, and for dollar currencies."""
-
-
-@dataclass(frozen=True)
-class StressEvent:
-    """A pool that reaches its trigger.
-
-    Attributes
-    ----------
-    x : float
-        Relative move of the asset's price.
-    pool : str
-    positions : tuple of str
-    """
-
-    x: float
-    pool: str
-    positions: tuple[str, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class StressSeries:
-    """One mode along the price of the asset.
-
-    Attributes
-    ----------
-    mode : str
-    margin_ratio : ndarray (M,)
-        Highest maintenance over margin balance of the pools that stand; NaN if none does.
-    events : tuple of StressEvent
-        The nearest to the present first.
-    """
-
-    mode: str
-    margin_ratio: Floats
-    events: tuple[StressEvent, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,6 +100,10 @@ class CollateralStress:
         """Share of the wallet balance that does not count."""
         return 1.0 - self.counted / self.held if self.held > 0 else 0.0
 
+    def price_at(self, x: Any) -> Any:
+        """Price of the asset after a move, or after each of many."""
+        return self.price * (1 + x)
+
     @property
     def present(self) -> dict[str, KeyFigure]:
         """Price of the asset, what the wallet holds of it is worth, and what counts as margin."""
@@ -168,10 +137,14 @@ class CollateralStress:
                 " another collateral asset."
             )
         with_mark = f" with the mark of {self.symbol}" if self.symbol else " alone, all marks stay"
-        cut = f", haircut {fmt.percent(self.haircut, 1)}" if self.haircut > 0 else ", no haircut"
-        held = f"{fmt.plain(self.held, 8)} {self.asset} at {fmt.price(self.price)} {currency}{cut}"
         told = "; ".join(self._told(series) for series in self.series)
-        return f"The price of {self.asset} moves{with_mark} ({held}): {told}."
+        return f"The price of {self.asset} moves{with_mark} ({self._held_text}): {told}."
+
+    @property
+    def _held_text(self) -> str:
+        cut = f", haircut {fmt.percent(self.haircut, 1)}" if self.haircut > 0 else ", no haircut"
+        at = f"{fmt.price(self.price)} {self.books.state.venue.currency}"
+        return f"{fmt.plain(self.held, 8)} {self.asset} at {at}{cut}"
 
     def _told(self, series: StressSeries) -> str:
         now = self.ratio_at(series.mode, 0.0)
@@ -188,13 +161,16 @@ class CollateralStress:
             )
         named = [
             f"{'the account' if one.pool == 'cross' else one.pool} at"
-            f" {fmt.percent(one.x, sign=True)} ({self.asset} at"
-            f" {fmt.price(self.price * (1 + one.x))})"
+            f" {fmt.percent(one.x, sign=True)} ({self._prices_text(one.x)})"
             for one in series.events[:2]
         ]
         if len(series.events) > 2:
             named.append(f"{len(series.events) - 2} more")
         return f"{series.mode} {today}, liquidated: {', '.join(named)}"
+
+    def _prices_text(self, x: float) -> str:
+        """What costs what after a move."""
+        return f"{self.asset} at {fmt.price(self.price_at(x))}"
 
     def _why_flat(self, mode: str) -> str:
         book, partition = self.books.book, self.books.partitions[mode]
@@ -205,13 +181,9 @@ class CollateralStress:
 
     def table(self) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
         """Head and rows of the table twin, as text: round moves and every trigger."""
-        currency = self.books.state.venue.currency
         head = (
             Column("move", "move (fraction)"),
-            *(
-                Column(name, f"{name} ({currency})")
-                for name in (f"price of {self.asset}", "worth", "counts as margin")
-            ),
+            *self._worth_head(),
             *(
                 Column(mode, f"{mode}, maintenance over margin balance (fraction)")
                 for mode in MODES
@@ -222,13 +194,6 @@ class CollateralStress:
         places |= {event.x for one in self.series for event in one.events}
         rows = []
         for x in sorted(places):
-            price = self.price * (1 + x)
-            texts: list[str] = [Shown(fmt.price(price), price)]
-            texts += [
-                Shown(fmt.amount(held * price), held * price) for held in (self.held, self.counted)
-            ]
-            if x == 0:
-                texts = list(self.present.values())
             ratios = []
             for mode in MODES:
                 ratio = self.ratio_at(mode, x)
@@ -236,8 +201,24 @@ class CollateralStress:
                 text = "liquidated" if ratio is None else fmt.percent(ratio, 1)
                 text = f"{text}, liquidated here" if died and ratio is not None else text
                 ratios.append(Shown(text, ratio))
-            rows.append((Shown(fmt.percent(x, 2, sign=True), x), *texts, *ratios))
+            rows.append((Shown(fmt.percent(x, 2, sign=True), x), *self._worth_cells(x), *ratios))
         return head, rows
+
+    def _worth_head(self) -> list[str]:
+        """Heads of the columns between the move and the ratios."""
+        currency = self.books.state.venue.currency
+        names = (f"price of {self.asset}", "worth", "counts as margin")
+        return [Column(name, f"{name} ({currency})") for name in names]
+
+    def _worth_cells(self, x: float) -> list[str]:
+        """Price, worth and margin value after a move; the present ones explain themselves."""
+        if x == 0:
+            return list(self.present.values())
+        price = float(self.price_at(x))
+        worth = [
+            Shown(fmt.amount(held * price), held * price) for held in (self.held, self.counted)
+        ]
+        return [Shown(fmt.price(price), price), *worth]
 
     def to_frame(self) -> pd.DataFrame:
         """One row per move: the price, and the margin ratio of both modes."""
@@ -246,28 +227,32 @@ class CollateralStress:
         return pd.DataFrame(
             {
                 "shock": self.x,
-                "price": self.price * (1 + self.x),
+                "price": self.price_at(self.x),
                 **{f"{one.mode}_margin_ratio": one.margin_ratio for one in self.series},
             }
         )
 
     def svg(self) -> str:
         """The picture as inline SVG; words take the colour of the page."""
+        chart = self._chart()
+        self._draw_ratios(chart)
+        return chart.svg()
+
+    def _chart(self) -> Chart:
+        """The frame of the static picture, without marks."""
+        title = f"Margin ratio against the price of {self.asset}"
+        return Chart(
+            self._across(f"move of the price of {self.asset}"), ratio_axis(), title, self.text
+        )
+
+    def _across(self, label: str) -> Axis:
         low, high = float(self.x[0]), float(self.x[-1])
         digits = 0 if high - low > 0.05 else 2
-        across = Axis(
-            low,
-            high,
-            ticks(round_ticks(low, high, 8), lambda x: fmt.percent(x, digits, sign=True)),
-            f"move of the price of {self.asset}",
-        )
-        up = Axis(
-            0.0,
-            CEILING,
-            ticks(round_ticks(0.0, CEILING, 6), lambda y: fmt.percent(y, 0)),
-            "maintenance ÷ margin balance",
-        )
-        chart = Chart(across, up, f"Margin ratio against the price of {self.asset}", self.text)
+        places = round_ticks(low, high, 8)
+        return Axis(low, high, ticks(places, lambda x: fmt.percent(x, digits, sign=True)), label)
+
+    def _draw_ratios(self, chart: Chart) -> None:
+        low, high = float(self.x[0]), float(self.x[-1])
         trigger = self.trigger
         chart.area(
             np.array([low, high, high, low]),
@@ -281,8 +266,9 @@ class CollateralStress:
             chart.line(self.x, np.where(seen, series.margin_ratio, np.nan), series.mode)
             for event in series.events[:4]:
                 chart.point(event.x, trigger, series.mode)
-                chart.text(event.x, trigger * 0.93, f"LIQ {event.pool}", anchor="start")
-        return chart.svg()
+                anchor = "end" if event.x > (low + high) / 2 else "start"
+                under = trigger * (1 - 0.07 / (chart.y.span[1] - chart.y.span[0]))
+                chart.text(event.x, under, f"LIQ {event.pool}", anchor=anchor)
 
     def _repr_html_(self) -> str:
         title = f"Collateral under stress: {self.asset}"
@@ -290,6 +276,13 @@ class CollateralStress:
             return static_page(title, self.text, "", "")
         head, rows = self.table()
         return static_page(title, self.text, self.svg(), static_table(head, rows))
+
+
+def ratio_axis(span: tuple[float, float] = (0.0, 1.0)) -> Axis:
+    """The axis of the ratio, on a part of the frame."""
+    places = round_ticks(0.0, CEILING, 6 if span == (0.0, 1.0) else 3)
+    shown = ticks(places, lambda y: fmt.percent(y, 0))
+    return Axis(0.0, CEILING, shown, "maintenance ÷ margin balance", span=span)
 
 
 def stressed_assets(account: Account) -> tuple[str, ...]:
@@ -349,7 +342,7 @@ def collateral_stress(
     lines = PoolLines(books, asset) if symbol is None else None
     if low is None or high is None:
         nearest = lines.nearest() if lines else _nearest(account, str(symbol))
-        fresh = _range(nearest, dollar=asset in DOLLARS)
+        fresh = move_range(nearest, dollar=asset in DOLLARS)
         low, high = fresh[0] if low is None else low, fresh[1] if high is None else high
     low = number("low", low, above=-1.0)
     high = number("high", high, above=low)
@@ -395,7 +388,7 @@ def _nearest(account: Account, symbol: str) -> list[float]:
     return [price / mark - 1.0 for price in prices]
 
 
-def _range(moves: list[float], *, dollar: bool) -> tuple[float, float]:
+def move_range(moves: list[float], *, dollar: bool) -> tuple[float, float]:
     """A range that shows the nearest liquidations below and above."""
     reach = _REACH_DOLLAR if dollar else _REACH
     down = max([reach, *(-1.25 * move for move in moves if -1 < move < 0)])
@@ -404,7 +397,7 @@ def _range(moves: list[float], *, dollar: bool) -> tuple[float, float]:
     return max(_LOWEST, -math.ceil(down / step - 1e-9) * step), math.ceil(up / step - 1e-9) * step
 
 
-class PoolLines:
+class PoolLines(PoolsAlong):
     """Pools as functions of one asset's price while all marks stay: straight lines, so exact.
 
     Amounts of an asset are worth its price times what they are, whatever haircut bands, tiers and
@@ -412,21 +405,13 @@ class PoolLines:
     """
 
     def __init__(self, books: Books, asset: str) -> None:
-        self.books, self.asset = books, asset
-        self.ledgers = {mode: books.ledger(mode) for mode in MODES}
+        super().__init__(books)
+        self.asset = asset
         self.lines = {mode: self._line(ledger) for mode, ledger in self.ledgers.items()}
 
     def _line(self, ledger: Ledger) -> tuple[Floats, Floats]:
         """Margin balance and requirement of each pool: value at the present and slope (2, P)."""
-        place = self.books.assets.index(self.asset)
-        book = ledger.book
-        doubled = book.asset_price.copy()
-        doubled[place] *= 2.0
-        # What is worth a mark that is told in this asset is worth more of it too.
-        for other, symbol in enumerate(book.asset_symbol.tolist()):
-            if symbol >= 0 and self.books.contracts[symbol].quote == self.asset:
-                doubled[other] *= 2.0
-        moved = book.replace(asset_price=doubled)
+        moved = at_twice_the_price(self.books, self.asset)
         now = ledger.valuation
         then = Ledger(mark_book(moved, ledger.marks), ledger.partition, ledger.portfolio).valuation
 
@@ -447,7 +432,7 @@ class PoolLines:
         (value, slope), (needed, needs) = self.lines[mode]
         return value + slope * x[:, None], needed + needs * x[:, None]
 
-    def _triggers(self, mode: str) -> Floats:
+    def triggers(self, mode: str) -> Floats:
         """Moves below and above zero at which each pool has no surplus, NaN if none (P, 2)."""
         balance, required = self.lines[mode]
         level = self.books.book.trigger_level
@@ -461,66 +446,43 @@ class PoolLines:
         )
         return both
 
-    def nearest(self) -> list[float]:
-        """The triggers nearest to the present, below and above, of each mode."""
-        found = []
-        for mode in MODES:
-            below, above = self._triggers(mode).T
-            found += [float(np.fmax.reduce(below, initial=np.nan))]
-            found += [float(np.fmin.reduce(above, initial=np.nan))]
-        return [one for one in found if not math.isnan(one)]
-
     def stress(self, low: float, high: float, points: int) -> CollateralStress:
         """Both modes between two moves."""
-        reached = np.unique(np.concatenate([self._triggers(mode).ravel() for mode in MODES]))
-        reached = reached[(reached >= low) & (reached <= high)]
-        present = [0.0] if low <= 0.0 <= high else []
-        even = np.setdiff1d(np.concatenate([np.linspace(low, high, points), present]), reached)
-        x = np.sort(np.concatenate([even, reached, reached]))
-        found = [self._series(mode, x) for mode in MODES]
+        x = self.grid(low, high, points)
         return CollateralStress(
             self.books,
             self.asset,
             None,
             x,
-            isolated=found[0],
-            cross=found[1],
+            isolated=self.series("isolated", x),
+            cross=self.series("cross", x),
             again=lambda low, high: self.stress(low, high, 2),
         )
 
-    def _series(self, mode: str, x: Floats) -> StressSeries:
-        ledger = self.ledgers[mode]
-        balance, required = self.at(mode, x)
-        below, above = self._triggers(mode).T
-        # Of the two entries of a trigger the one nearer to zero still stands.
-        first = np.searchsorted(x, np.nan_to_num(below, nan=-np.inf), side="right")
-        first = first - np.isin(below, x)
-        last = np.searchsorted(x, np.nan_to_num(above, nan=np.inf), side="left")
-        last = last + np.isin(above, x)
-        column = np.arange(len(x))[:, None]
-        up = (column >= first) & (column < last) & ledger.partition.occupied & ~ledger.fallen
-        with np.errstate(all="ignore"):
-            ratio = np.where(up & (balance > 0), required / balance, np.nan)
-        names, members = self.books.pool_names(mode), self.books.pool_members(mode)
-        places = sorted(
-            (abs(at), side, pool, at)
-            for pool, pair in enumerate(self._triggers(mode).tolist())
-            for side, at in enumerate(pair)
-            if x[0] <= at <= x[-1]
-        )
-        events = tuple(
-            StressEvent(at, names[pool], tuple(self.books.keys[n] for n in members[pool]))
-            for _, _, pool, at in places
-        )
-        return StressSeries(mode, np.fmax.reduce(ratio, axis=1, initial=np.nan), events)
+
+def at_twice_the_price(books: Books, asset: str) -> Book:
+    """The account's book with the price of one asset doubled, and of all that is told in it."""
+    book = books.book
+    doubled = book.asset_price.copy()
+    doubled[books.assets.index(asset)] *= 2.0
+    # What is worth a mark that is told in this asset is worth more of it too.
+    for other, symbol in enumerate(book.asset_symbol.tolist()):
+        if symbol >= 0 and books.contracts[symbol].quote == asset:
+            doubled[other] *= 2.0
+    return book.replace(asset_price=doubled)
 
 
 __all__ = [
+    "CEILING",
+    "MODES",
     "CollateralStress",
     "PoolLines",
     "StressEvent",
     "StressSeries",
+    "at_twice_the_price",
     "collateral_stress",
     "followed_symbol",
+    "move_range",
+    "ratio_axis",
     "stressed_assets",
 ]

@@ -121,10 +121,9 @@ class CollateralUse:
         )
         first = self.pockets[0] if self.pockets else None
         if first is not None and len(self.pockets) > 1 and _nearness(first) >= 0:
-            ratio = (
-                "no balance" if first.margin_ratio is None else fmt.percent(first.margin_ratio, 1)
-            )
-            parts.append(f" Nearest to liquidation: {first.name} at {ratio}.")
+            ratio = first.margin_ratio
+            told = "with no balance left" if ratio is None else f"at {fmt.percent(ratio, 1)}"
+            parts.append(f" Nearest to liquidation: {first.name} {told}.")
         return "".join(parts)
 
     def table(self) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:

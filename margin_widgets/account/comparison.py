@@ -192,14 +192,15 @@ class Comparison:
 
     def html(self, sentence: str, before: str = "before", now: str = "now") -> str:
         """Return both modes as static HTML tables under a sentence."""
-        from margin_widgets.account.summary import _BOX, _note, _table
+        from margin_widgets.account.chart_svg import static_table
+        from margin_widgets.account.summary import _BOX, _note
 
         parts = [f'<p style="{_BOX}">{escape(sentence)}</p>']
         for mode in MODES:
             rows = [
                 [one.title, one.before_text, one.now_text, one.change_text] for one in self.of(mode)
             ]
-            parts.append(_table([mode, before, now, "change"], rows))
+            parts.append(static_table([mode, before, now, "change"], rows))
         parts.append(_note(f"and {self.more} more positions" if self.more else ""))
         return f'<div style="max-width:60rem;overflow-x:auto">{"".join(parts)}</div>'
 
@@ -361,7 +362,7 @@ def _text(name: str, kind: str, value: float | None, report: MarginReport) -> st
         return fmt.amount(value)
     if kind == "multiple":
         return f"{fmt.plain(value, 2)}×"
-    return fmt.percent(value, 2, sign=kind == "move")
+    return fmt.move(value) if kind == "move" else fmt.percent(value, 2)
 
 
 def _signed(kind: str, now: float, before: float, tick: float | None) -> str:

@@ -329,6 +329,10 @@ def _fixed(values: Floats) -> Floats:
     return values
 
 
+_MOST = 2.0
+"""The largest rise that is shown unless a range is asked for."""
+
+
 def default_range(books: Books, symbol: str | None) -> tuple[float, float]:
     """A range around the present that shows the nearest liquidation of each mode."""
     nearest = []
@@ -341,10 +345,11 @@ def default_range(books: Books, symbol: str | None) -> tuple[float, float]:
             mark = books.marks[books.symbols.index(symbol)]
             factors = ledger.liquidation_prices.nearest(mark)[mine] / mark
         moves = factors[~np.isnan(factors)] - 1
+        moves = moves[moves <= _MOST]  # those beyond would take the room of those that can be seen
         if len(moves):
             nearest.append(float(moves[np.argmin(np.abs(moves))]))
     down = min(1.45 * max([-move for move in nearest if move < 0], default=0.0), 0.95)
-    up = min(1.45 * max([move for move in nearest if move > 0], default=0.0), 2.0)
+    up = min(1.45 * max([move for move in nearest if move > 0], default=0.0), _MOST)
     widest = max(down, up) or 0.5
     down, up = max(down, min(widest, 1.0) / 2, 0.02), max(up, widest / 2, 0.02)
     step = _round_step(down + up)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from margin_widgets.account.formatting import amount, percent, plain, price
+from margin_widgets.account.formatting import amount, move, percent, plain, price
 
 if TYPE_CHECKING:
     from margin_widgets.account.books import Books
@@ -70,7 +70,7 @@ def condition(curve: Curve) -> str:
 def place(curve: Curve, x: float) -> str:
     """A place on the x axis: a common move, or a price on its tick."""
     if curve.symbol is None:
-        return percent(x, sign=True)
+        return move(x)
     return price(x, curve.books.contracts[curve.books.symbols.index(curve.symbol)].tick)
 
 

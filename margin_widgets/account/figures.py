@@ -89,7 +89,7 @@ class KeyFigure(Shown):
 def _move(value: float | None) -> str:
     if value is None:
         return "none"
-    return "now" if value == 0 else fmt.percent(value, sign=True)
+    return "now" if value == 0 else fmt.move(value)
 
 
 def _share(value: float | None) -> str:

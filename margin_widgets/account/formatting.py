@@ -16,6 +16,9 @@ GROUPS = {
 """What stands between thousands, by a number written so. The point is the only decimal mark: what
 is typed, pasted and computed on shares it, so that each of these forms can be read back."""
 
+FAR = 10.0
+"""A rise of marks beyond this, +1,000 %, is told as such: hedged books have theirs anywhere."""
+
 _group = ","
 
 
@@ -116,3 +119,14 @@ def percent(value: float | None, digits: int = 2, *, sign: bool = False) -> str:
     if text.strip("+-0.,") == "":
         text = text.lstrip("+-")
     return _said(text) + "\N{NO-BREAK SPACE}%"
+
+
+def move(value: float | None, digits: int = 2) -> str:
+    """A relative move of marks with its sign; only that it is far, where figures would say nothing.
+
+    >>> move(-0.0909), move(9946.26), move(None)
+    ('−9.09 %', '> +1,000 %', '–')
+    """
+    if value is not None and FAR < value < math.inf:
+        return f"> {percent(FAR, 0, sign=True)}"
+    return percent(value, digits, sign=True)

@@ -234,7 +234,8 @@ class Liquidation:
         return step.closed / unit, step.left / unit
 
     def _repr_html_(self) -> str:
-        from margin_widgets.account.summary import _BOX, MOST_ROWS, _note, _table
+        from margin_widgets.account.chart_svg import static_table
+        from margin_widgets.account.summary import _BOX, MOST_ROWS, _note
 
         venue = self.books.state.venue
         head = ["step", "price", "closed", "left", "account", "fee", "liquidator", "insurance fund"]
@@ -250,7 +251,7 @@ class Liquidation:
         parts = [
             f'<p style="margin:0 0 6px"><b>Liquidation</b> · {escape(notes)}</p>',
             f'<p style="{_BOX}">{escape(self.text)}</p>',
-            _table(head, rows[:MOST_ROWS]) if rows else "",
+            static_table(head, rows[:MOST_ROWS]) if rows else "",
             _note(f"and {len(rows) - MOST_ROWS} more steps" if len(rows) > MOST_ROWS else ""),
             _note(f"The venue: {self.policy}."),
         ]

@@ -66,7 +66,7 @@ class Move:
             return "the present marks"
         if self.shock is None:
             return f"{fmt.percent(place, 1)} of the way"
-        return fmt.percent(place, sign=True)
+        return fmt.move(place)
 
     @property
     def text(self) -> str:

@@ -236,7 +236,7 @@ def _figure(report: MarginReport, name: str) -> str:
     if name == "collateral_utilization":
         return "no collateral" if value is None else fmt.percent(value)
     if name == "liquidation_shock":
-        return "none" if value is None else fmt.percent(value, sign=True)
+        return "none" if value is None else fmt.move(value)
     if name == "effective_leverage":
         return "no equity" if value is None else f"{fmt.amount(value)}×"
     return fmt.amount(value)
@@ -353,8 +353,7 @@ def _liquidation(one: PositionReport) -> str:
         return "none"
     tick = _tick(one)
     return " / ".join(
-        f"{fmt.price(price, tick)} ({fmt.percent(price / one.mark - 1, 1, sign=True)})"
-        for price in given
+        f"{fmt.price(price, tick)} ({fmt.move(price / one.mark - 1, 1)})" for price in given
     )
 
 

@@ -593,7 +593,7 @@ def _far(first: float | None) -> float:
 
 
 def _shown(move: float) -> str:
-    return "now" if move == 0 else fmt.percent(move, sign=True)
+    return "now" if move == 0 else fmt.move(move)
 
 
 def _first(now: Distance, along: str) -> str:

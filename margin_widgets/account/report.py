@@ -446,7 +446,7 @@ class MarginReport:
         return report_html(self)
 
     def __repr__(self) -> str:
-        shock = fmt.percent(self.liquidation_shock, sign=True)
+        shock = fmt.move(self.liquidation_shock)
         end = f"liquidation at {shock} common move" if self.status == "ok" else self.status
         return (
             f"MarginReport({self.mode}: equity {fmt.amount(self.equity)} {self.currency},"

@@ -235,12 +235,17 @@ class ShockGrid:
         )
 
     def table(self) -> tuple[list[str], list[list[str]]]:
-        """Head and rows of the differences, some of many; who was liquidated is said by letters."""
+        """Head and rows of the differences, some of many; letters say who was liquidated.
+
+        Among plain numbers that is said by 1 and 0, in two further columns for each shock.
+        """
         columns, down = _some(len(self.x)), _some(len(self.y))[::-1]
         corner = f"{self.second} down, {self.first} across"
         lead = f"(fractions): cross less isolated equity ({self.currency})"
         head: list[str] = [Column(f"{corner} (C, I: liquidated)", f"{corner} {lead}")]
-        head += [Column(_move(self.x[column]), repr(float(self.x[column]))) for column in columns]
+        head += [
+            Column(_move(self.x[column]), *_names(float(self.x[column]))) for column in columns
+        ]
         rows: list[list[str]] = [
             [
                 Shown(_move(self.y[row]), float(self.y[row])),
@@ -254,7 +259,8 @@ class ShockGrid:
         letters = "C" if self.cross_closed[row, column] else ""
         letters += "I" if self.isolated_closed[row, column] else ""
         lead = float(self.difference[row, column])
-        return Shown(f"{fmt.amount(lead, 0)} {letters}".strip(), lead)
+        numbers = lead, int("C" in letters), int("I" in letters)
+        return Shown(f"{fmt.amount(lead, 0)} {letters}".strip(), numbers)
 
     @property
     def title(self) -> str:
@@ -535,6 +541,11 @@ def _some(count: int) -> list[int]:
     """Places of a few of many cells, evenly spread around the middle one."""
     step = -(-(count - 1) // (_ROWS_AT_MOST - 1)) if count > _ROWS_AT_MOST else 1
     return list(range((count - 1) // 2 % step, count, step))
+
+
+def _names(shock: float) -> tuple[str, str, str]:
+    """What the columns of one shock are called among plain numbers."""
+    return repr(shock), f"{shock!r} cross liquidated", f"{shock!r} isolated liquidated"
 
 
 def _move(shock: float) -> str:

@@ -84,4 +84,4 @@ def _of(account: Account, mode: str) -> ModeStatus:
     shock = report.liquidation_shock
     if shock is None:
         return ModeStatus(mode, "no liquidation", "no liquidation")
-    return ModeStatus(mode, fmt.percent(shock, sign=True), "stands")
+    return ModeStatus(mode, fmt.move(shock), "stands")

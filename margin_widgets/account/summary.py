@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from html import escape
 from typing import TYPE_CHECKING
 
 from margin_widgets.account import formatting as fmt
+from margin_widgets.account.chart_svg import static_table
 from margin_widgets.account.explanation import LABELS
 from margin_widgets.account.report import ACCOUNT_FIGURES, MarginReport, PositionReport
 from margin_widgets.account.svg import equity_svg
@@ -23,17 +24,14 @@ _SHARES = {
     "collateral_utilization": "no collateral",
     "liquidation_shock": "none",
 }
-_CELL = "padding:2px 10px;white-space:nowrap;border:0;"
 _BOX = "border-left:3px solid currentColor;padding:4px 10px;margin:6px 0"
-_TABLE = "border-collapse:collapse;margin:6px 0;color:inherit;font-size:inherit;"
-_RULE = "border-bottom:1px solid rgba(128,128,128,.4);"
 
 
 def account_html(account: Account) -> str:
     """Both modes side by side, the verdict, the picture, positions, rules and limits."""
     books, venue = account.books, account.venue
     said = verdict(account)
-    figures = _table(*figure_rows(account))
+    figures = static_table(*figure_rows(account))
     title = account.name or "Account"
     parts = [_heading(title, venue.label, venue.currency, venue.margin_ratio_name)]
     parts += [f'<p style="{_BOX}">{said.html()}</p>', figures]
@@ -56,7 +54,7 @@ def account_html(account: Account) -> str:
 def report_html(report: MarginReport) -> str:
     """One mode: figures of the account and of its positions."""
     venue = report.books.state.venue
-    figures = _table(
+    figures = static_table(
         ["", report.mode], [[LABELS[name], _figure(report, name)] for name in ACCOUNT_FIGURES]
     )
     names = ["notional", "unrealized_pnl", "margin", "maintenance_margin", "margin_ratio"]
@@ -75,7 +73,7 @@ def report_html(report: MarginReport) -> str:
     parts = [
         _heading(report.mode.capitalize(), venue.label, report.currency),
         figures,
-        _table(head, rows) if rows else "",
+        static_table(head, rows) if rows else "",
         _more(report),
     ]
     return f'<div style="max-width:60rem;overflow-x:auto">{"".join(filter(None, parts))}</div>'
@@ -113,7 +111,7 @@ def _figure(report: MarginReport, name: str) -> str:
     if name in _SHARES:
         if value is None:
             return _SHARES[name]
-        return fmt.percent(value, sign=name == "liquidation_shock")
+        return fmt.move(value) if name == "liquidation_shock" else fmt.percent(value)
     if name == "effective_leverage":
         return f"{fmt.amount(value)}×" if value is not None else "no equity"
     return fmt.amount(value)
@@ -135,7 +133,7 @@ def _liquidation(one: PositionReport) -> str:
 
 
 def _positions(account: Account) -> str:
-    return _table(*position_rows(account)) + _more(account.cross)
+    return static_table(*position_rows(account)) + _more(account.cross)
 
 
 def figure_rows(account: Account) -> tuple[list[str], list[list[str]]]:
@@ -176,21 +174,6 @@ def more_words(report: MarginReport) -> str:
     """How many positions are not listed; nothing if all are."""
     more = len(report.positions) - MOST_ROWS
     return f"and {more} more positions" if more > 0 else ""
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    def cells(row: Sequence[str], tag: str, style: str) -> str:
-        sides = ["left"] + ["right"] * (len(row) - 1)
-        return "".join(
-            f'<{tag} style="{_CELL}{style}text-align:{side}">{escape(cell)}</{tag}>'
-            for cell, side in zip(row, sides, strict=True)
-        )
-
-    body = "".join(f"<tr>{cells(row, 'td', '')}</tr>" for row in rows)
-    return (
-        f'<table style="{_TABLE}font-variant-numeric:tabular-nums">'
-        f"<thead><tr>{cells(head, 'th', _RULE)}</tr></thead><tbody>{body}</tbody></table>"
-    )
 
 
 def _note(text: str) -> str:

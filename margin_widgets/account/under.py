@@ -52,11 +52,14 @@ class CannotExpress(TraitError):  # noqa: N818 - what a venue lacks, not what we
     venue : RuleSet
     reasons : tuple of Reason
         Position by position, then asset by asset.
+    remedy : str
+        What to give in code so that it can; "" if nothing would do.
     """
 
-    def __init__(self, venue: RuleSet, reasons: tuple[Reason, ...]) -> None:
-        self.venue, self.reasons = venue, reasons
+    def __init__(self, venue: RuleSet, reasons: tuple[Reason, ...], remedy: str = "") -> None:
+        self.venue, self.reasons, self.remedy = venue, reasons, remedy
         lines = [f"{where}: {why}" for where, why in reasons]
+        lines += [remedy] if remedy else []
         super().__init__("\n".join([f"{venue.name} cannot hold this account", *lines]))
 
 
@@ -135,6 +138,7 @@ class _Move:
     tiers: Tiers
     mode: str | None
     reasons: list[Reason] = field(default_factory=list)
+    wanting: list[str] = field(default_factory=list)  # symbols that lack tiers
     notes: list[str] = field(default_factory=list)
     new_tiers: dict[str, Any] = field(default_factory=dict)
     new_contracts: dict[str, Contract] = field(default_factory=dict)
@@ -165,7 +169,8 @@ class _Move:
         haircuts = self._haircuts(collateral, held_as, listed)
         prices = self._prices(unit, held_as)
         if self.reasons:
-            raise CannotExpress(self.rules, tuple(dict.fromkeys(self.reasons)))
+            reasons = tuple(dict.fromkeys(self.reasons))
+            raise CannotExpress(self.rules, reasons, self._remedy())
         make = partial(
             Account,
             venue=self._venue(),
@@ -235,6 +240,14 @@ class _Move:
 
     def _refuse(self, where: str, why: str) -> None:
         self.reasons.append(Reason(where, why))
+
+    def _remedy(self) -> str:
+        """Say which tiers to give, if those are all that lacks."""
+        if not self.wanting or {one.where for one in self.reasons} != set(self.wanting):
+            return ""
+        given = ", ".join(f"{symbol!r}: …" for symbol in dict.fromkeys(self.wanting))
+        keep = " or tiers='keep'" if self.tiers != "keep" else ""
+        return f"give tiers={{{given}}}{keep}"
 
     # -- contracts --------------------------------------------------------------------------
 
@@ -389,8 +402,9 @@ class _Move:
             return self.tiers[there.symbol if there.symbol in self.tiers else symbol]
         lacks = f"has no tiers for {there.symbol}"
         if not counterpart.lists(self.rules, here):
-            lacks = f"lists no {counterpart.described(here)}"
-        self._refuse(symbol, f"{self.name} {lacks}; give tiers={{{symbol!r}: …}} or tiers='keep'")
+            lacks = f"rule set has no {counterpart.described(here)}"
+        self._refuse(symbol, f"{self.name} {lacks}")
+        self.wanting.append(symbol)
         return None
 
     def _kept_table(self, symbol: str, here: Contract, there: Counterpart) -> Any:
@@ -399,9 +413,9 @@ class _Move:
         if table is None:
             self._refuse(
                 symbol,
-                f"{old.name} has tiers by {old.tiers_by}, {self.name} by {new.tiers_by}; give"
-                f" tiers={{{symbol!r}: …}}",
+                f"{old.name} has tiers by {old.tiers_by}, {self.name} by {new.tiers_by}",
             )
+            self.wanting.append(symbol)
             return None
         note = f"{there.symbol}: tiers of {old.name}, {self.name} has none"
         if len(table) > 1 and new.tier_rate == "whole" != old.tier_rate:

@@ -94,7 +94,7 @@ class VenueRow:
             return fmt.NO_VALUE
         if self.report.status != "ok":
             return "now"
-        return "none" if self.shock is None else fmt.percent(self.shock, sign=True)
+        return "none" if self.shock is None else fmt.move(self.shock)
 
     def position(self, number: int) -> PositionReport | None:
         """Figures of a position, by its number in the account; its symbol there may differ."""
@@ -197,7 +197,8 @@ class VenueRows:
         position : int, optional
             Number of the position whose liquidation price is shown.
         """
-        from margin_widgets.account.summary import _BOX, _note, _table
+        from margin_widgets.account.chart_svg import static_table
+        from margin_widgets.account.summary import _BOX, _note
 
         key = None if position is None else self.account.books.keys[position]
         head = ["rules", "mode", "currency", "equity", "initial margin", "maintenance margin"]
@@ -214,7 +215,7 @@ class VenueRows:
             cells += [ratio_text(report), f"{row.own_ratio_text} ({row.sense})", row.shock_text]
             rows.append(cells + ([] if position is None else [row.price_text(position)]))
         parts = [f'<p style="{_BOX}">{escape(self.sentence())}</p>']
-        parts.append(_table(head, rows) if rows else "")
+        parts.append(static_table(head, rows) if rows else "")
         parts += [_note(f"Cannot hold it: {note}.") for note in notes]
         return f'<div style="max-width:80rem;overflow-x:auto">{"".join(parts)}</div>'
 

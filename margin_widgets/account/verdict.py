@@ -12,6 +12,7 @@ import numpy as np
 
 from margin_widgets.account import formatting as fmt
 from margin_widgets.account.course import FARTHEST, Course, Fall, spans
+from margin_widgets.account.report import MarginReport
 from margin_widgets.engine.options import moves_with
 from margin_widgets.engine.piecewise import evaluate
 
@@ -282,6 +283,12 @@ def _what_cross_does(course: Course) -> Iterator[Piece]:
 def _who_leads(isolated: Course, cross: Course) -> Iterator[Piece]:
     lent = -float(evaluate(isolated.track.idle, 1.0))
     if lent > 0:
+        short = _short_of_initial(cross)
+        if short > 0:
+            yield f"Isolated needs {fmt.amount(lent)} more collateral than there is,", None
+            yield f" cross {fmt.amount(short)} more for its initial margin:", None
+            yield " neither could be opened.", None
+            return
         yield f"Isolated needs {fmt.amount(lent)} more collateral than there is:", None
         yield " as it stands only cross can be had.", None
         return
@@ -318,6 +325,12 @@ def _who_leads(isolated: Course, cross: Course) -> Iterator[Piece]:
             word = "between" if number else "Between"
             yield f"{word} {_move(begin)} and {_move(end)} {_leader(lead)}", None
     yield ".", None
+
+
+def _short_of_initial(cross: Course) -> float:
+    """What the shared pools lack of their initial margin."""
+    pools = MarginReport("cross", cross.books).pools
+    return sum(max(pool.initial_margin - pool.margin_balance, 0.0) for pool in pools)
 
 
 def _leader(lead: int) -> str:

@@ -15,7 +15,17 @@ SMALLEST, LARGEST = 1e-15, 1e15
 
 
 class RuleError(ValueError):
-    """A rule set, or a part given to one, that is not consistent."""
+    """A rule set, or a part given to one, that is not consistent.
+
+    Attributes
+    ----------
+    words : str
+        The same for those who work without code; the message itself if it names none.
+    """
+
+    def __init__(self, message: str, words: str = "") -> None:
+        super().__init__(message)
+        self.words = words or message
 
 
 def real(content: object) -> float:

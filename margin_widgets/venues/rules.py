@@ -364,9 +364,10 @@ class RuleSet:
         if self.known_symbols_only:
             hint = did_you_mean(symbol, self.tiers)
             raise RuleError(f"symbol: {symbol!r} is not known to {self.name}{hint}")
+        lacks = f"{self.name} has no maintenance tiers for {symbol!r}"
         raise RuleError(
-            f"tiers: {self.name} has no maintenance tiers for {symbol!r}; give them as"
-            f" rules.replace(tiers={{{symbol!r}: [(0, 0.005), …]}})"
+            f"tiers: {lacks}; give them as rules.replace(tiers={{{symbol!r}: [(0, 0.005), …]}})",
+            f"{lacks}: take the rules of a venue that has them",
         )
 
     def maintenance_amounts(self, symbol: str) -> tuple[float, ...]:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from margin_widgets.widgets.compare_drawer import CompareDrawer
     from margin_widgets.widgets.contagion_graph import ContagionGraph
     from margin_widgets.widgets.dashboard import Dashboard
+    from margin_widgets.widgets.depeg_plot import DepegPlot
     from margin_widgets.widgets.equity_plot import EquityPlot
     from margin_widgets.widgets.frontier_plot import FrontierPlot
     from margin_widgets.widgets.funding_drift_plot import FundingDriftPlot
@@ -35,6 +36,7 @@ _HOMES = {
     "CompareDrawer": "compare_drawer",
     "ContagionGraph": "contagion_graph",
     "Dashboard": "dashboard",
+    "DepegPlot": "depeg_plot",
     "EquityPlot": "equity_plot",
     "FrontierPlot": "frontier_plot",
     "FundingDriftPlot": "funding_drift_plot",
@@ -60,6 +62,7 @@ __all__ = [
     "CompareDrawer",
     "ContagionGraph",
     "Dashboard",
+    "DepegPlot",
     "EquityPlot",
     "FrontierPlot",
     "FundingDriftPlot",

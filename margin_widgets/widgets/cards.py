@@ -137,6 +137,14 @@ def _account_meter(report: MarginReport) -> str:
     return meter((("mw-im", initial), ("", maintenance)), label)
 
 
+def _offered(report: MarginReport) -> str:
+    """Say so of a mode that the venue does not have."""
+    rules = report.books.state.venue
+    if not rules.modes or report.mode in rules.modes:
+        return ""
+    return f" · {rules.name} offers no {report.mode} margin: for comparison"
+
+
 def _words(report: MarginReport) -> str:
     margins = (
         f"initial {fmt.amount(report.initial_margin)} ·"
@@ -146,8 +154,10 @@ def _words(report: MarginReport) -> str:
         return f"{margins} · no positions"
     if report.mode == "isolated":
         if report.idle < 0:
-            return f"{margins} · margins exceed the wallet by {fmt.amount(-report.idle)}"
-        return f"{margins} · idle {fmt.amount(report.idle)} cannot help a position"
+            left = f"margins exceed the wallet by {fmt.amount(-report.idle)}"
+        else:
+            left = f"idle {fmt.amount(report.idle)} cannot help a position"
+        return f"{margins} · {left}{_offered(report)}"
     if len(report.pools) > 1:
         return f"{margins} · {len(report.pools)} pools, one per settlement asset"
     return f"{margins} · all {fmt.amount(report.margin_balance)} backs everything"

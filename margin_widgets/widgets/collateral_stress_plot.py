@@ -1,4 +1,4 @@
-"""Margin ratio against the price of one collateral asset: haircut, de-peg, wrong-way risk."""
+"""Margin ratio against the price of one collateral asset: haircut, de-peg, LP token."""
 
 from __future__ import annotations
 
@@ -18,14 +18,19 @@ from margin_widgets.account.collateral_stress import (
 )
 from margin_widgets.account.figures import KeyFigure, figure_of
 from margin_widgets.account.formatting import percent
+from margin_widgets.account.lp_token import LpStress, lp_stress, lp_symbols
+from margin_widgets.widgets.drawing import Axis
+from margin_widgets.widgets.panel import TALL, WHOLE, stretched
 from margin_widgets.widgets.picture import Picture, choice
 from margin_widgets.widgets.plotting import (
     CLEAR,
     CROSS,
     FRAMES,
     ISOLATED,
+    NARROWEST,
     STEM,
     Floats,
+    LabelPlacer,
     Placed,
     assign,
     ended,
@@ -36,6 +41,7 @@ from margin_widgets.widgets.plotting import (
     with_gaps,
 )
 from margin_widgets.widgets.selection import Selection
+from margin_widgets.widgets.worth_stack import WorthStack
 
 if TYPE_CHECKING:
     from margin_widgets.account import Account
@@ -45,12 +51,17 @@ GUIDES = {
     "trigger": "var(--mw-guide-trigger, #4D4D4D)",
 }
 IN_THE_WAY = 60.0
+RATIOS, WORTH = (0.5, 1.0), (0.0, 0.38)
+"""Shares of the frame in which ratios and the worth of an LP token are drawn."""
 
 
 class CollateralStressPlot(Picture):
     """Maintenance over margin balance of both modes while one collateral asset changes its price.
 
-    A pool is liquidated where its ratio reaches the trigger, and its line ends there.
+    A pool is liquidated where its ratio reaches the trigger, and its line ends there. As an LP
+    token the asset's price goes with the root of a mark, positions on which move along; a stack
+    below then says what of it counts as margin, what the haircut takes, and how much less it is
+    than the two coins held.
 
     Parameters
     ----------
@@ -61,17 +72,22 @@ class CollateralStressPlot(Picture):
         The asset to start with; the one worth most if none is given.
     with_mark : bool
         Whether a mark that the asset's price follows moves along, and so the positions on it.
+    lp_of : str, optional
+        The symbol on whose pair the asset is an LP token; empty if it is none.
     active : bool
         Whether it follows edits.
 
     Attributes
     ----------
-    asset : str
+    asset, lp_of : str
     cross_line, isolated_line : bqplot.Lines
         Move of the asset's price, and the highest ratio of the pools that stand.
     ends : bqplot.Scatter
         Where pools are liquidated.
+    stack : WorthStack
+        The marks of an LP token's worth.
     data : CollateralStress or None
+        An `LpStress` where the asset is an LP token.
 
     Examples
     --------
@@ -85,9 +101,11 @@ class CollateralStressPlot(Picture):
     title = "Collateral under stress"
     kind = "collateral-stress"
     empty = "Add a position to see what its collateral is worth under stress."
+    tight = NARROWEST
 
     asset = Unicode("", help="the collateral asset whose price moves")
     with_mark = Bool(True, help="whether a mark that the price follows moves along")
+    lp_of = Unicode("", help="the symbol on whose pair the asset is an LP token")
 
     data: CollateralStress | None
 
@@ -98,12 +116,14 @@ class CollateralStressPlot(Picture):
         *,
         asset: str = "",
         with_mark: bool = True,
+        lp_of: str = "",
         active: bool = True,
     ) -> None:
         self.set_trait("asset", asset)
         self.set_trait("with_mark", with_mark)
+        self.set_trait("lp_of", lp_of)
         super().__init__(account, selection, active=active)
-        self.observe(self._on_key, ["asset", "with_mark"])
+        self.observe(self._on_key, ["asset", "with_mark", "lp_of"])
 
     def _marks(self) -> tuple[list[Any], list[Any]]:
         self.guides = self._lines(
@@ -117,8 +137,12 @@ class CollateralStressPlot(Picture):
         self.isolated_line = self._lines([ISOLATED], stroke_width=2.4, line_style="dashed")
         self.ends = self._points(marker="cross", default_size=50, stroke_width=0.0, visible=False)
         self.y_axis.label = "maintenance ÷ margin balance"
+        self.stack = WorthStack(self._x, WORTH)
         lines = [self.guides, self.stem, self.cross_line, self.isolated_line, self.ends]
-        return lines, []
+        return [*self.stack.marks, *lines], []
+
+    def _axes(self) -> list[Axis]:
+        return [*super()._axes(), self.stack.panel.axis]
 
     def _compute(self) -> CollateralStress:
         assets = stressed_assets(self.account)
@@ -130,22 +154,33 @@ class CollateralStressPlot(Picture):
                 )
             with self.hold_trait_notifications():
                 self.set_trait("asset", assets[0])
-        return collateral_stress(self.account, self.asset, with_mark=self.with_mark)
+        if not self.lp_of:
+            return collateral_stress(self.account, self.asset, with_mark=self.with_mark)
+        try:
+            return lp_stress(self.account, self.asset, self.lp_of)
+        except KeyError as error:  # the symbol is gone: said in words, and another can be chosen
+            raise ValueError(error.args[0]) from error
 
     # -- drawing ------------------------------------------------------------------------------
 
     def _draw(self, data: CollateralStress) -> None:
         low, high = float(data.x[0]), float(data.x[-1])
+        token = data if isinstance(data, LpStress) else None
         values, crowded = side_by_side(low, high, move)
         assign(self.x_axis, tick_style=tick_style(5, crowded))
+        self.height = LabelPlacer.HEIGHT if token is None else TALL
+        assign(self.figure.layout, height=f"{self.height:.0f}px")
         self._set_domain(
             (low, high),
-            (0.0, CEILING),
+            stretched(0.0, CEILING, WHOLE if token is None else RATIOS),
             ticks(values, move),
-            ticks(round_ticks(0.0, CEILING, 6), lambda y: percent(y, 0)),
+            ticks(round_ticks(0.0, CEILING, 6 if token is None else 3), lambda y: percent(y, 0)),
         )
+        assign(self.y_axis, label_location="middle" if token is None else "end")
+        self.stack.draw(token)
         moving = f" and {data.symbol}" if data.symbol else " alone"
-        assign(self.x_axis, label=f"move of {data.asset}{moving}")
+        moved = f"{data.asset}{moving}" if token is None else token.symbol
+        assign(self.x_axis, label=f"move of {moved}")
         drawn = []
         for line, series in (
             (self.cross_line, data.cross),
@@ -161,7 +196,7 @@ class CollateralStressPlot(Picture):
         band = ([low, low, high, high], [trigger, CEILING, CEILING, trigger])
         xs, ys = rows([band, ([low, high], [trigger, trigger])], (low, trigger))
         assign(self.guides, x=xs, y=ys)
-        assign(self.stem, x=np.zeros(2), y=np.array([0.0, CEILING]))
+        assign(self.stem, x=np.zeros(2), y=np.array([float(self._y.min), CEILING]))
         events = [(s.mode, event) for s in (data.cross, data.isolated) for event in s.events]
         if events:
             color = {"cross": CROSS, "isolated": ISOLATED}
@@ -176,30 +211,39 @@ class CollateralStressPlot(Picture):
 
     def _words(self, data: CollateralStress, drawn: list[tuple[Floats, Floats]]) -> list[Placed]:
         placed: list[Placed] = []
+        pixel = (float(self._y.max) - float(self._y.min)) / self.height
+        token = data if isinstance(data, LpStress) else None
+        if token is not None:
+            drawn = [*drawn, *self.stack.lines_on(self._y, token)]
         for width in FRAMES:
             placer = self._placer(width, drawn)
             text = f"liquidation at {percent(data.trigger, 0)}"
-            placer.place(float(data.x[0]), data.trigger + 0.06, text, "word")
+            placer.place(float(data.x[0]), data.trigger + 10 * pixel, text, "word")
             for series in (data.cross, data.isolated):
                 for event in series.events:
                     placer.take(event.x, data.trigger)
                 for number, event in enumerate(series.events[:4]):
                     name = "account" if event.pool == "cross" else event.pool
+                    text = f"LIQ {name} {percent(event.x, sign=True)}"
+                    if not placer.fits(text, 0.5):
+                        text = f"LIQ {percent(event.x, sign=True)}"
                     placer.place(
                         event.x,
-                        data.trigger * 0.88,
-                        f"LIQ {name} {percent(event.x, sign=True)}",
+                        data.trigger - 20 * pixel,
+                        text,
                         series.mode,
                         reach=9 if number == 0 else 4,
                         at_most=1e4 if number == 0 else IN_THE_WAY,
                         away_from=0.0,
                     )
-            for series, (x, ratio) in zip((data.cross, data.isolated), drawn, strict=True):
+            for series, (x, ratio) in zip((data.cross, data.isolated), drawn, strict=False):
                 known = np.flatnonzero(np.isfinite(ratio))
                 if len(known):
                     end = known[-1]
                     name = f"{series.mode} (highest)" if series.mode == "isolated" else series.mode
                     placer.place(float(x[end]), float(ratio[end]), name, series.mode, reach=5)
+            if token is not None:
+                self.stack.name(placer, self._y, token)
             placed += placer.placed
         return placed
 
@@ -221,10 +265,19 @@ class CollateralStressPlot(Picture):
             options = [("yes", "With its mark"), ("no", "Its price alone")]
             chosen = "yes" if self.with_mark else "no"
             parts.append(choice("What moves", "with_mark", options, chosen))
+        elif self.asset in assets:
+            options = [("", "Its price alone")]
+            options += [(one, f"LP of {one}") for one in lp_symbols(self.account, self.asset)]
+            parts.append(choice("What moves", "lp_of", options, self.lp_of))
         return f'<div class="mw-row">{"".join(parts)}</div>'
 
     def _act(self, action: str, value: str) -> None:
         if action == "asset":
-            self.asset = value
+            with self.hold_trait_notifications():
+                self.asset = value
+                if self.lp_of not in lp_symbols(self.account, value):
+                    self.lp_of = ""
         elif action == "with_mark":
             self.with_mark = value == "yes"
+        elif action == "lp_of":
+            self.lp_of = value

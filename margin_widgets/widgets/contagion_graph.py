@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from html import escape
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from margin_widgets.account import formatting as fmt
 from margin_widgets.account.contagion import (
@@ -26,15 +25,10 @@ from margin_widgets.account.contagion import (
 from margin_widgets.account.outcome import move_of, outcome
 from margin_widgets.widgets.markup import MODE_TITLES, button
 from margin_widgets.widgets.move_picture import (
-    DEFAULT_SHOCK,
     REACH,
     MovePicture,
 )
 from margin_widgets.widgets.plotting import ALL
-from margin_widgets.widgets.selection import Selection
-
-if TYPE_CHECKING:
-    from margin_widgets.account import Account
 
 HEADS = ("Collateral", "Pools", "Positions")
 KINDS = {"asset": "collateral", "pool": "pool", "position": "position"}
@@ -75,25 +69,8 @@ class ContagionGraph(MovePicture):
     """
 
     title: ClassVar[str] = "Contagion graph"
+    kind: ClassVar[str] = "contagion"
     remarks: ClassVar[int] = 5
-
-    def __init__(
-        self,
-        account: Account,
-        selection: Selection | None = None,
-        *,
-        shock: float = DEFAULT_SHOCK,
-        marks: Mapping[str, float] | None = None,
-        active: bool = True,
-    ) -> None:
-        super().__init__(
-            account,
-            selection,
-            "contagion",
-            shock=shock,
-            marks=marks,
-            active=active,
-        )
 
     @property
     def graphs(self) -> Contagion | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ipywidgets import Widget
 
 from margin_widgets.account import formatting as fmt
-from margin_widgets.account.explanation import explain
+from margin_widgets.account.explanation import LABELS, explain
 from margin_widgets.account.summary import account_html
 from margin_widgets.account.verdict import conditions, verdict
 from margin_widgets.venues.ratio import RatioConvention
@@ -357,7 +357,7 @@ def _formula_html(lines: tuple[str, ...], symbols: tuple[tuple[str, str, str], .
 def _data_html(account: Account) -> str:
     """Both modes as tables: the twin of the plots for those who read rather than look."""
     rows = "".join(
-        f"<tr><th>{escape(name.replace('_', ' '))}</th>"
+        f"<tr><th>{escape(LABELS[name])}</th>"
         + "".join(
             f'<td class="mw-right">{figure(_text(name, content), f"{mode}.{name}")}</td>'
             for mode, content in (
@@ -383,7 +383,7 @@ def _text(name: str, content: float | None) -> str:
     if name in ("margin_ratio", "collateral_utilization"):
         return fmt.percent(content, 2)
     if name == "liquidation_shock":
-        return fmt.percent(content, 2, sign=True)
+        return fmt.move(content)
     if name == "effective_leverage":
         return f"{fmt.plain(content, 2)}×"
     return fmt.amount(content)

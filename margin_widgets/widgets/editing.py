@@ -9,6 +9,7 @@ from typing import Any
 
 from traitlets import TraitError
 
+from margin_widgets.venues import RuleError
 from margin_widgets.widgets.together import together
 
 log = logging.getLogger("margin_widgets")
@@ -18,8 +19,10 @@ REFUSALS = (TraitError, ValueError, KeyError)
 
 
 def reason(error: BaseException) -> str:
-    """Words of an error."""
-    return str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+    """Words of an error, as those read them who made it without code."""
+    text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+    cause = error.__cause__ if isinstance(error, TraitError) else error
+    return text.replace(str(cause), cause.words) if isinstance(cause, RuleError) else text
 
 
 def strict() -> bool:

@@ -127,15 +127,17 @@ class _Labels:
             who = event_name(curve, event)
             if len(group) > 1:
                 who = f"{sum(len(one.event.positions) for one in group)} positions"
-            text = f"LIQ {who} {'now' if event.x == curve.mark else place(curve, event.x)}"
+            where = "now" if event.x == curve.mark else place(curve, event.x)
+            text = f"LIQ {who} {where}"
             given = condition(curve) if cross and event.x != curve.mark else ""
             # Rows away, a label that no line leads from would be read as another marker's.
             few = len(self.scene.markers) <= FEW
             reach = 6 if cross else 4 if few or self._alone(group, text) else 2
-            for said, at_most in (
-                (f"{text} {given}", OVER_ANOTHER),
-                (text, 1e4 if cross else OVER_ANOTHER),
-            )[0 if given else 1 :]:
+            tries = [(f"{text} {given}", OVER_ANOTHER)] if given else []
+            tries.append((text, 1e4 if cross else OVER_ANOTHER))
+            # The place without a name too long for the figure, such as an option's, says enough.
+            tries += [(f"LIQ {where}", OVER_ANOTHER)] if few and not cross else []
+            for said, at_most in tries:
                 done = self.placer.place(
                     event.x,
                     event.equity_before,

@@ -20,6 +20,7 @@ from margin_widgets.widgets.plotting import (
     CROSS,
     FRAMES,
     ISOLATED,
+    NARROWEST,
     STEM,
     Placed,
     assign,
@@ -82,6 +83,7 @@ class FundingDriftPlot(Picture):
     title = "Funding drift"
     kind = "funding-drift"
     empty = "Add a position to see what funding does to its liquidation price."
+    tight = NARROWEST
 
     rate = Float(RATE, help="funding rate per 8 hours")
     band = Float(BAND, help="half the width of the band around the mark")
@@ -198,6 +200,8 @@ class FundingDriftPlot(Picture):
                 if series.crossing is not None and series.crossing <= data.horizon:
                     placer.take(series.crossing, data.mark)
             words = f"mark {price(data.mark, data.tick)} ± {percent(data.band, 0)}"
+            if not placer.fits(words, 0.5):  # the axis says which mark, and the sentence
+                words = f"mark ± {percent(data.band, 0)}"
             side = 0.05 if long else -0.05
             placer.place(0.0, data.mark + side * height, words, "word", reach=3)
             for series in (data.cross, data.isolated):

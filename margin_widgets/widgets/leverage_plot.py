@@ -246,7 +246,7 @@ class LeveragePlot(SettingPicture):
             _place(placer, at, near, texts, "isolated", reach=8)
             if now.cross_distance is not None and now.cross_distance <= top:
                 texts = [f"cross {price(now.cross, data.tick)}", "cross"]
-                end = self._even(data.leverage[-1])
+                end = self._even(min(data.leverage[-1], data.span[1]))  # the line may go on
                 _place(placer, end, now.cross_distance, texts, "cross", reach=5)
             shown = np.flatnonzero(np.isfinite(data.effective_distance))
             shown = shown[data.effective_distance[shown] <= 0.9 * top]

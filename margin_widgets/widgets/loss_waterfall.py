@@ -63,6 +63,7 @@ class LossWaterfall(MovePicture):
     """
 
     title: ClassVar[str] = "Loss waterfall"
+    kind: ClassVar[str] = "waterfall"
 
     measure = Enum(list(MEASURES), "equity", help="what is taken apart")
 
@@ -78,14 +79,7 @@ class LossWaterfall(MovePicture):
     ) -> None:
         self._keys: dict[str, str] = {}
         self.set_trait("measure", measure)
-        super().__init__(
-            account,
-            selection,
-            "waterfall",
-            shock=shock,
-            marks=marks,
-            active=active,
-        )
+        super().__init__(account, selection, shock=shock, marks=marks, active=active)
         self.observe(self._on_revision, "measure")
 
     @property

@@ -78,7 +78,7 @@ def ratio_text(ratio: float | None) -> str:
 
 def shock_text(shock: float | None) -> str:
     """A common move, or that there is none."""
-    return "none" if shock is None else fmt.percent(shock, sign=True)
+    return "none" if shock is None else fmt.move(shock)
 
 
 def tabs(label: str, options: Iterable[tuple[str, str]], chosen: str) -> str:

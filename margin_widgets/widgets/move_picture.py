@@ -55,6 +55,8 @@ class MovePicture(Explaining, DrawnTwin):
     active = Bool(True, help="whether the picture follows edits; it catches up when set")
 
     title: ClassVar[str] = "Picture of a move"
+    kind: ClassVar[str] = "move"
+    """Its name in the style sheet."""
     empty: ClassVar[str] = "Add a position to see what a move does to both modes."
     remarks: ClassVar[int] = 1
     """Columns of words at the end of the table."""
@@ -62,12 +64,11 @@ class MovePicture(Explaining, DrawnTwin):
     def __init__(
         self,
         account: Account,
-        selection: Selection | None,
-        kind: str,
+        selection: Selection | None = None,
         *,
-        shock: float,
-        marks: Mapping[str, float] | None,
-        active: bool,
+        shock: float = DEFAULT_SHOCK,
+        marks: Mapping[str, float] | None = None,
+        active: bool = True,
     ) -> None:
         self.account = account
         self.selection = Selection() if selection is None else selection
@@ -103,7 +104,7 @@ class MovePicture(Explaining, DrawnTwin):
             ]
         )
         self.add_class("mw-panel")
-        self.add_class(f"mw-{kind}")
+        self.add_class(f"mw-{self.kind}")
         self.shock, self.marks = shock, dict(marks or {})
         self.active = active
         self.view = self.selection.view if self._has(self.selection.view) else ALL

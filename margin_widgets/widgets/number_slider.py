@@ -70,8 +70,9 @@ class NumberSlider(Part):
         self._value = value
         if reach is not None:
             self._range, self._step = reach[:2], reach[2]
-            # As many digits as a step has, and one for what is typed.
-            self._decimals = max(2, 1 - math.floor(math.log10(self._step)))
+            # As many digits as a step has, and one for what is typed; whole numbers stay whole.
+            if self._decimals:
+                self._decimals = max(2, 1 - math.floor(math.log10(self._step)))
         self._title = self._title if title is None else title
         low, high = self._range
         row = {

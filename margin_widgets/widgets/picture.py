@@ -91,6 +91,10 @@ class Picture(Explaining, DrawnTwin):
     empty: ClassVar[str] = "Add a position to see this picture."
     log_x: ClassVar[bool] = False
     margin: ClassVar[Mapping[str, int]] = MARGIN
+    height: float = LabelPlacer.HEIGHT
+    """Pixels of the frame."""
+    tight: ClassVar[float] = 0.0
+    """Pixels less for labels in narrow frames; `NARROWEST` where they are long or close."""
     _made = False
     _keys: FigureKeys | None = None
 
@@ -129,7 +133,7 @@ class Picture(Explaining, DrawnTwin):
             display_toolbar=False,
             layout=Layout(
                 width="auto",
-                height=f"{LabelPlacer.HEIGHT:.0f}px",
+                height=f"{self.height:.0f}px",
                 min_width="0",
                 margin=" ".join(
                     f"{self.margin[side]}px" for side in ("top", "right", "bottom", "left")
@@ -270,8 +274,9 @@ class Picture(Explaining, DrawnTwin):
         across = (self._even(self._x.min), self._even(self._x.max))
         along = (float(self._y.min), float(self._y.max))
         even = [[(self._even(x), y) for x, y in group] for group in (lines, guides)]
-        aside = sum(self.margin[side] - MARGIN[side] for side in ("left", "right"))
-        return LabelPlacer(width, across, along, *even, aside=aside)
+        tight = self.tight if width == "narrow" else 0.0
+        aside = tight + sum(self.margin[side] - MARGIN[side] for side in ("left", "right"))
+        return LabelPlacer(width, across, along, *even, aside=aside, height=self.height)
 
     def _even(self, x: Any) -> Any:
         """X in units in which the frame is even: logarithms on a logarithmic axis."""

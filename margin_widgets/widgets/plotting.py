@@ -45,6 +45,9 @@ FONT_PX = 11
 # Python does not know how wide the figure is on screen. Labels are placed twice, for the frames of
 # narrow and of wide figures, and the style sheet shows those that belong to the present width.
 FRAMES = {"narrow": (250.0, 400.0), "wide": (430.0, 760.0)}
+# By how much the frame of a part of 256 px is narrower still, its words being smaller reckoned in:
+# for pictures whose labels are long.
+NARROWEST = 22.0
 BUTTONS_AT_MOST = 4
 # Frames in which ticks side by side have room, and in which they are told to be crowded: there
 # the style sheet hides every other one.
@@ -289,6 +292,8 @@ class LabelPlacer:
         Polylines that labels should rather not cover, guides less so.
     aside : float
         Pixels that wider margins take from every frame.
+    height : float
+        Pixels of the frame.
     """
 
     GAP = 9.0
@@ -304,7 +309,9 @@ class LabelPlacer:
         guides: Sequence[tuple[Floats, Floats]] = (),
         *,
         aside: float = 0.0,
+        height: float = HEIGHT,
     ) -> None:
+        self.HEIGHT = height
         self._width = width
         self._frames = tuple(frame - aside for frame in FRAMES[width])
         self._x0, self._dx = x_range[0], x_range[1] - x_range[0]

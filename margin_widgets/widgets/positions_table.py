@@ -30,10 +30,13 @@ TITLES = {
 }
 HINTS = {
     "symbol": "name of the contract",
-    "quantity": "signed size: positive is long, negative short",
+    "quantity": "signed size as the venue counts it, in coins or contracts: negative is short",
     "entry_price": "average open price",
     "leverage": "leverage setting",
-    "margin": "margin assigned in isolated mode; empty: initial margin at entry",
+    "margin": (
+        "margin assigned in isolated mode, in what the contract settles in;"
+        " empty: initial margin at entry"
+    ),
     "margin_mode": "mode in which the position is held",
     "isolated": "liquidation price if the position stands alone",
     "cross": "liquidation price if everything supports everything, other marks unchanged",

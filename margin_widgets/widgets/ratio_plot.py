@@ -27,6 +27,7 @@ from margin_widgets.widgets.plotting import (
     CROSS,
     FRAMES,
     ISOLATED,
+    NARROWEST,
     STEM,
     TEXT,
     LabelPlacer,
@@ -98,6 +99,7 @@ class RatioPlot(CurvePicture):
 
     title: ClassVar[str] = "Margin ratio"
     kind: ClassVar[str] = "ratio"
+    tight = NARROWEST
 
     data: RatioCurve | None
 
@@ -277,7 +279,9 @@ class RatioPlot(CurvePicture):
             guides.append((across, np.full(2, data.alert_value)))
         placed = []
         for frames in FRAMES:
-            placer = LabelPlacer(frames, (low, high), (0.0, data.ceiling), drawn, guides)
+            aside = self.tight if frames == "narrow" else 0.0
+            up = (0.0, data.ceiling)
+            placer = LabelPlacer(frames, (low, high), up, drawn, guides, aside=aside)
             pixel = data.ceiling / LabelPlacer.HEIGHT
             for line in data.drawn:
                 for x, y in data.ends(line):
@@ -355,15 +359,19 @@ class RatioPlot(CurvePicture):
                 at = int(seen[-1])
                 x, value, away = float(data.curve.x[at]), float(y[at]), None
             first = line.mode not in named
-            placer.place(
-                x,
-                value,
-                line.name,
-                line.mode,
-                reach=9 if first else 4,
-                at_most=1e4 if first else IN_THE_WAY,
-                away_from=away,
-            )
+            # A mode is named once whatever happens: a long symbol loses the word, then the symbol.
+            shorter = [line.name.removeprefix(f"{line.mode} "), line.mode] if first else []
+            for text in (line.name, *shorter):
+                if placer.place(
+                    x,
+                    value,
+                    text,
+                    line.mode,
+                    reach=9 if first else 4,
+                    at_most=1e4 if first else IN_THE_WAY,
+                    away_from=away,
+                ):
+                    break
             named.add(line.mode)
 
     # ------------------------------------------------------------ the alert and other controls

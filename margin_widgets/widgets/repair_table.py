@@ -460,4 +460,4 @@ def _own_html(one: Repair) -> str:
 
 
 def _move_text(move: float | None) -> str:
-    return "none" if move is None else "now" if move == 0 else fmt.percent(move, sign=True)
+    return "none" if move is None else "now" if move == 0 else fmt.move(move)

@@ -132,7 +132,7 @@ class RuleStress(StaticTwin):
         self.tiers = Table(
             columns=[{"align": "right", **one} for one in _TIER_COLUMNS],
             label="Tiers",
-            max_height=240,
+            max_height=256,  # half a row shows that there are more
         )
         self.haircuts = Table(
             columns=[{"align": "right", **one} for one in _CUT_COLUMNS],

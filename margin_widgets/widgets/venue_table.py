@@ -266,7 +266,7 @@ class VenueTable(StaticTwin):
         use = self._use_html(place, rules, why)
         more = "".join(f'<div class="mw-caption">{one}</div>' for one in lines)
         return (
-            '<div style="min-width:17rem;color:var(--mw-ink)"><div class="mw-row">'
+            '<div class="mw-rules"><div class="mw-row">'
             f'<b>{escape(rules.name)}</b><span class="mw-spacer"></span>{use}</div>{more}</div>'
         )
 

@@ -319,7 +319,7 @@ def venue_formula(leg: Leg, price: float) -> VenueFormula:
         if not why:
             return FORMULAS[name].solved(Case(leg, price), note)
         note = note or f"the usual formula ({name}) cannot be used here: {why}"
-    return _condition(Case(leg, price), "condition", "when the pool is liquidated", note)
+    return _condition(Case(leg, price), "condition", "When the pool is liquidated", note)
 
 
 def _unsuited_pool(case: Case) -> str:

@@ -68,7 +68,8 @@ def collateral(
     others = [asset for asset, held in account.collateral.items() if held]
     others = [one for one in others if one not in {need.unit for need in needs}]
     if others and account.venue.cross_pool == "account":
-        text += f" {_listed(others, ', ')} in the wallet stays as it is."
+        stay = "stays as it is" if len(others) == 1 else "stay as they are"
+        text += f" {_together(others)} in the wallet {stay}."
     return text + _reserved(account, needs)
 
 
@@ -164,7 +165,7 @@ def compared(isolated: Solution, cross: Solution) -> str:
     if len(others) > 1:
         return (
             "The two cannot be compared amount by amount: cross counts all of"
-            f" {_listed(sorted(others), ', ')}, isolated what each position is margined in."
+            f" {_together(sorted(others))}, isolated what each position is margined in."
         )
     apart = _beside(isolated)
     first, second = isolated.total + apart, cross.total
@@ -270,6 +271,13 @@ def _reserved(account: Account, needs: Sequence[Need]) -> str:
 
 def _size(quantity: float) -> str:
     return fmt.plain(float(f"{quantity:.6g}"))
+
+
+def _together(names: Sequence[str]) -> str:
+    if len(names) > _NAMED:
+        return _listed(names, ", ")
+    *before, last = names
+    return f"{', '.join(before)} and {last}" if before else last
 
 
 def _listed(parts: Sequence[str], link: str) -> str:
