@@ -64,7 +64,7 @@ test: $(VENV)/.dev chromium
 	@status=0; \
 	$(MAKE) --no-print-directory check || status=1; \
 	echo "== pytest"; \
-	$(PY) -m pytest -n auto --dist loadfile -m "not long" $(ARGS) || status=1; \
+	$(PY) -m pytest -n auto --dist loadfile --no-loadscope-reorder -m "not long" $(ARGS) || status=1; \
 	exit $$status
 
 long: $(VENV)/.dev chromium

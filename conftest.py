@@ -10,11 +10,12 @@ from playwright.sync_api import Browser
 
 ROOT = Path(__file__).resolve().parent
 IN_BROWSER = (
-    ROOT / "frontend" / "tests",
-    ROOT / "tests" / "hosts",
-    ROOT / "tests" / "browser",
     ROOT / "tests" / "lab",
+    ROOT / "tests" / "browser",
+    ROOT / "tests" / "hosts",
+    ROOT / "frontend" / "tests",
 )
+"""The longest first, so that no worker waits long for another one at the end."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

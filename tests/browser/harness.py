@@ -612,6 +612,8 @@ class Lab:
                 notebook.close()
             elif page := notebook.leave():
                 self._spare.append(page)
+        if self.notebooks:  # a page behind another one draws no frames
+            self.notebooks[-1].page.bring_to_front()
 
     def close(self) -> None:
         """Close pages and server; the browser is its owner's."""

@@ -84,7 +84,8 @@ def test_a_marker_beyond_the_mark_returns_with_the_reason(desk: Desk) -> None:
     status = desk.root.locator(".mw-equity-plot .mw-error")
     desk.until(lambda: "at or beyond the present mark" in status.inner_text(), "the reason")
     settle(desk)
-    assert marker(desk, "isolated").bounding_box() == before
+    # It is drawn larger while it is held, and a little longer.
+    desk.until(lambda: marker(desk, "isolated").bounding_box() == before, "the return")
     assert desk.python("[account.revision, len(heard)]") == [1, 0]
     desk.nb.assert_clean_console()
 

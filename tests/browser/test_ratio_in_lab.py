@@ -28,6 +28,13 @@ def drag_by(
     desk.page.mouse.up()
 
 
+def middle(what: Locator) -> float:
+    """Height of the middle: a handle is drawn larger while it is held, and a little longer."""
+    box = what.bounding_box()
+    assert box is not None
+    return box["y"] + box["height"] / 2
+
+
 def clipboard(desk: Desk) -> str:
     found: str = desk.page.evaluate("() => navigator.clipboard.readText()")
     return found
@@ -78,16 +85,11 @@ def test_ratio_collateral_and_code(lab: Lab) -> None:
     desk.until(lambda: f"your alert 80{SPACE}%" in caption.inner_text(), "the sentence")
     ratio.locator("path.line").first.wait_for(state="attached")
     handle = ratio.locator("path.element").filter(visible=True).last
-    before = handle.bounding_box()
+    before = middle(handle)
     drag_by(desk, handle, 0, 43)  # a sixth of the height is 25 %
     desk.until(lambda: nb.run("round(dashboard.ratio.alert, 2)") == "0.55", "the alert dragged")
     desk.until(lambda: f"your alert 55{SPACE}%" in caption.inner_text(), "the sentence")
-    after = handle.bounding_box()
-    assert before is not None
-    assert after is not None
-    # By its middle: it is drawn larger while it is held, and a little longer.
-    middles = [box["y"] + box["height"] / 2 for box in (before, after)]
-    assert abs(middles[1] - middles[0] - 43) < 2
+    desk.until(lambda: abs(middle(handle) - before - 43) < 2, "the handle under the pointer")
     # Escape takes a drag of it back, though the hand still holds it.
     held = nb.run("dashboard.ratio.alert")
 
@@ -107,9 +109,7 @@ def test_ratio_collateral_and_code(lab: Lab) -> None:
         ),
     )
     assert nb.run("dashboard.ratio.alert") == held
-    back = handle.bounding_box()
-    assert back is not None
-    assert abs(back["y"] - after["y"]) < 1
+    desk.until(lambda: abs(middle(handle) - before - 43) < 2, "the handle where it was")
     ratio.get_by_role("radio", name="Maintenance ÷ balance").focus()
     page.keyboard.press("ArrowRight")
     desk.until(lambda: "it falls towards liquidation" in caption.inner_text(), "the convention")
