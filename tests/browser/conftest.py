@@ -22,7 +22,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
                 path = lab.shots / f"failed-{item.name.replace('/', '-')}-{number}.png"
                 notebook.page.screenshot(path=path)
                 lines = [f"picture: {path}", *notebook.console_errors]
-                notebook.page.close()  # the next test gets a new one
+                notebook.kept = False  # no other test gets a page in this state
             except Exception as error:  # noqa: BLE001 - the test's own failure is the news
                 lines = [f"no picture: {error}"]
             report.sections.append((f"page {number}", "\n".join(lines)))

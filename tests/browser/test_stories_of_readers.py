@@ -111,7 +111,11 @@ def test_b4_every_slider_moves_by_arrow_keys(desk: Desk) -> None:
                 lambda s=slider: s.evaluate("e => e === document.activeElement"),
                 f"{tab}: the slider to keep the focus",
             )
-            assert slider.get_attribute("aria-label") or slider.evaluate("e => e.labels.length")
+            # Looked for again if the control is drawn anew at this moment.
+            desk.until(
+                lambda s=slider: s.evaluate("e => e.ariaLabel || e.labels.length"),
+                f"{tab}: the name of the slider",
+            )
             desk.page.keyboard.press("ArrowLeft")
             desk.until(lambda s=slider, b=before: s.input_value() == b, f"{tab}: back again")
             moved += 1
