@@ -21,41 +21,32 @@ from margin_widgets.account.formatting import percent
 from margin_widgets.account.lp_token import LpStress, lp_stress, lp_symbols
 from margin_widgets.widgets.drawing import Axis
 from margin_widgets.widgets.panel import TALL, WHOLE, stretched
-from margin_widgets.widgets.picture import Picture, choice
+from margin_widgets.widgets.picture import choice
 from margin_widgets.widgets.plotting import (
-    CLEAR,
-    CROSS,
     FRAMES,
-    ISOLATED,
     NARROWEST,
-    STEM,
     Floats,
     LabelPlacer,
     Placed,
     assign,
     ended,
     move,
-    rows,
     side_by_side,
     tick_style,
     with_gaps,
 )
+from margin_widgets.widgets.pool_ratio_picture import IN_THE_WAY, PoolRatioPicture
 from margin_widgets.widgets.selection import Selection
 from margin_widgets.widgets.worth_stack import WorthStack
 
 if TYPE_CHECKING:
     from margin_widgets.account import Account
 
-GUIDES = {
-    "beyond": "var(--mw-guide-beyond, transparent)",
-    "trigger": "var(--mw-guide-trigger, #4D4D4D)",
-}
-IN_THE_WAY = 60.0
 RATIOS, WORTH = (0.5, 1.0), (0.0, 0.38)
 """Shares of the frame in which ratios and the worth of an LP token are drawn."""
 
 
-class CollateralStressPlot(Picture):
+class CollateralStressPlot(PoolRatioPicture):
     """Maintenance over margin balance of both modes while one collateral asset changes its price.
 
     A pool is liquidated where its ratio reaches the trigger, and its line ends there. As an LP
@@ -126,17 +117,7 @@ class CollateralStressPlot(Picture):
         self.observe(self._on_key, ["asset", "with_mark", "lp_of"])
 
     def _marks(self) -> tuple[list[Any], list[Any]]:
-        self.guides = self._lines(
-            list(GUIDES.values()),
-            fill="inside",
-            fill_colors=["var(--mw-liq, #B5558C)", CLEAR],
-            fill_opacities=[0.12, 0.0],
-        )
-        self.stem = self._lines([STEM], stroke_width=1.2)
-        self.cross_line = self._lines([CROSS], stroke_width=2.4)
-        self.isolated_line = self._lines([ISOLATED], stroke_width=2.4, line_style="dashed")
-        self.ends = self._points(marker="cross", default_size=50, stroke_width=0.0, visible=False)
-        self.y_axis.label = "maintenance ÷ margin balance"
+        self._ratio_marks()
         self.stack = WorthStack(self._x, WORTH)
         lines = [self.guides, self.stem, self.cross_line, self.isolated_line, self.ends]
         return [*self.stack.marks, *lines], []
@@ -192,21 +173,10 @@ class CollateralStressPlot(Picture):
             x, y = ended(*with_gaps(curve, along, ratio))
             assign(line, x=x, y=y)
             drawn.append((data.x, ratio))
-        trigger = data.trigger
-        band = ([low, low, high, high], [trigger, CEILING, CEILING, trigger])
-        xs, ys = rows([band, ([low, high], [trigger, trigger])], (low, trigger))
-        assign(self.guides, x=xs, y=ys)
+        self._draw_trigger(low, high, data.trigger)
         assign(self.stem, x=np.zeros(2), y=np.array([float(self._y.min), CEILING]))
-        events = [(s.mode, event) for s in (data.cross, data.isolated) for event in s.events]
-        if events:
-            color = {"cross": CROSS, "isolated": ISOLATED}
-            assign(
-                self.ends,
-                x=np.array([event.x for _, event in events]),
-                y=np.full(len(events), trigger),
-                colors=[color[mode] for mode, _ in events],
-            )
-        assign(self.ends, visible=bool(events))
+        ends = [(one.mode, event.x) for one in (data.cross, data.isolated) for event in one.events]
+        self._draw_ends(ends, data.trigger)
         self._put_labels(self._words(data, drawn))
 
     def _words(self, data: CollateralStress, drawn: list[tuple[Floats, Floats]]) -> list[Placed]:
@@ -236,12 +206,7 @@ class CollateralStressPlot(Picture):
                         at_most=1e4 if number == 0 else IN_THE_WAY,
                         away_from=0.0,
                     )
-            for series, (x, ratio) in zip((data.cross, data.isolated), drawn, strict=False):
-                known = np.flatnonzero(np.isfinite(ratio))
-                if len(known):
-                    end = known[-1]
-                    name = f"{series.mode} (highest)" if series.mode == "isolated" else series.mode
-                    placer.place(float(x[end]), float(ratio[end]), name, series.mode, reach=5)
+            self._name_lines(placer, drawn, -1)
             if token is not None:
                 self.stack.name(placer, self._y, token)
             placed += placer.placed

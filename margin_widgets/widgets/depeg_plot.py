@@ -19,22 +19,18 @@ from margin_widgets.account.formatting import percent, plain, price
 from margin_widgets.widgets.drawing import Axis
 from margin_widgets.widgets.number_slider import NumberSlider
 from margin_widgets.widgets.panel import TALL, Panel, stretched
-from margin_widgets.widgets.picture import Picture, choice
+from margin_widgets.widgets.picture import choice
 from margin_widgets.widgets.plotting import (
-    CLEAR,
-    CROSS,
     FRAMES,
-    ISOLATED,
     NARROWEST,
-    STEM,
     TEXT,
     Floats,
     Placed,
     assign,
     ended,
-    rows,
     tick_style,
 )
+from margin_widgets.widgets.pool_ratio_picture import IN_THE_WAY, PoolRatioPicture
 from margin_widgets.widgets.selection import Selection
 
 if TYPE_CHECKING:
@@ -42,20 +38,15 @@ if TYPE_CHECKING:
 
     from margin_widgets.account import Account
 
-GUIDES = {
-    "beyond": "var(--mw-guide-beyond, transparent)",
-    "trigger": "var(--mw-guide-trigger, #4D4D4D)",
-}
 RATIOS, PRICES = (0.0, 0.52), (0.64, 1.0)
 """Shares of the frame in which ratios and prices are drawn."""
-IN_THE_WAY = 60.0
 NOT_GIVEN = (
     "No recorded prices yet: assign a pandas Series of prices of one collateral asset to `prices`,"
     " its index the times."
 )
 
 
-class DepegPlot(Picture):
+class DepegPlot(PoolRatioPicture):
     """Prices of a collateral asset above, maintenance over margin balance of both modes below.
 
     The account goes through the recorded prices row by row, its marks as they are. A pool is closed
@@ -147,20 +138,11 @@ class DepegPlot(Picture):
 
     def _marks(self) -> tuple[list[Any], list[Any]]:
         self.panel = Panel(self._x, PRICES, "end")
-        self.guides = self._lines(
-            list(GUIDES.values()),
-            fill="inside",
-            fill_colors=["var(--mw-liq, #B5558C)", CLEAR],
-            fill_opacities=[0.12, 0.0],
-        )
-        self.stem = self._lines([STEM], stroke_width=1.2)
+        self._ratio_marks()
         self.price_line = self._lines([TEXT], stroke_width=1.8, scales=self.panel.scales)
-        self.cross_line = self._lines([CROSS], stroke_width=2.4)
-        self.isolated_line = self._lines([ISOLATED], stroke_width=2.4, line_style="dashed")
-        self.ends = self._points(marker="cross", default_size=50, stroke_width=0.0, visible=False)
         self.handle = self._handle(restrict_x=True, scales=self.panel.scales)
         assign(self.x_axis, label="row by row", tick_style=tick_style(5, crowded=True))
-        assign(self.y_axis, label="maintenance ÷ margin balance", label_location="start")
+        assign(self.y_axis, label_location="start")
         lines = [self.guides, self.stem, self.price_line, self.cross_line, self.isolated_line]
         return [*lines, self.ends], [self.handle]
 
@@ -242,20 +224,10 @@ class DepegPlot(Picture):
             x, y = ended(seen.astype(float), ratio)
             assign(line, x=x, y=y)
             drawn.append((seen.astype(float), ratio))
-        trigger = data.trigger
-        band = ([left, left, right, right], [trigger, CEILING, CEILING, trigger])
-        xs, ys = rows([band, ([left, right], [trigger, trigger])], (left, trigger))
-        assign(self.guides, x=xs, y=ys)
-        events = [(s.mode, event) for s in (data.cross, data.isolated) for event in s.events]
-        if events:
-            color = {"cross": CROSS, "isolated": ISOLATED}
-            assign(
-                self.ends,
-                x=np.array([float(event.row) for _, event in events]),
-                y=np.full(len(events), trigger),
-                colors=[color[mode] for mode, _ in events],
-            )
-        assign(self.ends, visible=bool(events))
+        self._draw_trigger(left, right, data.trigger)
+        both = (data.cross, data.isolated)
+        ends = [(one.mode, float(event.row)) for one in both for event in one.events]
+        self._draw_ends(ends, data.trigger)
         self._slider.show(1.0 + self.row, f"Row, 1 to {plain(count)}", (1.0, float(count), 1.0))
         self._draw_row(data, self.row)
         self._put_labels(self._words(data, drawn))
@@ -292,13 +264,8 @@ class DepegPlot(Picture):
                     )
             lowest = f"lowest {price(float(data.prices[low]))}"
             placer.place(float(low), self._up(data, low), lowest, "word", reach=3, at_most=250.0)
-            for series, (x, ratio) in zip((data.cross, data.isolated), drawn, strict=True):
-                known = np.flatnonzero(np.isfinite(ratio))
-                if len(known):
-                    # Where lines begin, as many end in a liquidation that has a label of its own.
-                    begin = known[0]
-                    name = f"{series.mode} (highest)" if series.mode == "isolated" else series.mode
-                    placer.place(float(x[begin]), float(ratio[begin]), name, series.mode, reach=5)
+            # Where lines begin, as many end in a liquidation that has a label of its own.
+            self._name_lines(placer, drawn, 0)
             placed += placer.placed
         return placed
 

@@ -369,19 +369,24 @@ class WatchedPage:
         self.page.close()
 
 
+def change_theme(page: Page, theme: str) -> None:
+    """Switch the JupyterLab of a page to its light or dark theme."""
+    page.evaluate(
+        "name => window.jupyterapp.commands.execute('apputils:change-theme', {theme: name})",
+        f"JupyterLab {theme.capitalize()}",
+    )
+    light = "true" if theme == "light" else "false"
+    page.wait_for_selector(f"body[data-jp-theme-light={light}]", state="attached")
+    # Lab covers the page while it changes, and takes the cover of a next change away with it.
+    page.wait_for_selector("#jupyterlab-splash", state="detached")
+
+
 class LabPage(WatchedPage):
     """A notebook in a browser page of JupyterLab, or of an application made of its parts."""
 
     def set_theme(self, theme: str) -> None:
         """Switch JupyterLab to its light or dark theme."""
-        self.page.evaluate(
-            "name => window.jupyterapp.commands.execute('apputils:change-theme', {theme: name})",
-            f"JupyterLab {theme.capitalize()}",
-        )
-        light = "true" if theme == "light" else "false"
-        self.page.wait_for_selector(f"body[data-jp-theme-light={light}]", state="attached")
-        # Lab covers the page while it changes, and takes the cover of a next change away with it.
-        self.page.wait_for_selector("#jupyterlab-splash", state="detached")
+        change_theme(self.page, theme)
 
     def run_all(self, timeout: float = 120) -> None:
         """Run all cells as the menu does; fail with the traceback of a cell that raises."""

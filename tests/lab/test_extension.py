@@ -14,6 +14,7 @@ from playwright.sync_api import Locator, Request, expect
 import margin_widgets as mw
 from margin_widgets.account.document import dumps, schema
 from margin_widgets.account.report_card import MIME
+from tests.browser.harness import change_theme
 from tests.lab.lab_page import Dashboard, ExtensionPage, notebook, written
 
 
@@ -135,15 +136,8 @@ def test_two_tabs_on_one_file_are_in_step(lab: ExtensionPage) -> None:
 def assert_follows_the_theme(lab: ExtensionPage) -> None:
     """Fail unless the page of a damaged account is light on dark in the dark theme."""
     themes = {}
-    for theme in ("Dark", "Light"):
-        lab.page.evaluate(
-            "name => window.jupyterapp.commands.execute('apputils:change-theme', {theme: name})",
-            f"JupyterLab {theme}",
-        )
-        light = "true" if theme == "Light" else "false"
-        lab.page.wait_for_selector(f"body[data-jp-theme-light={light}]", state="attached")
-        # JupyterLab takes its splash away some time later; of two changes it would do so twice.
-        lab.page.wait_for_selector("#jupyterlab-splash", state="detached")
+    for theme in ("dark", "light"):
+        change_theme(lab.page, theme)
         themes[theme] = lab.page.evaluate(
             """() => {
                 const account = getComputedStyle(document.querySelector('.mwl-account'));
@@ -153,10 +147,10 @@ def assert_follows_the_theme(lab: ExtensionPage) -> None:
                         .reduce((sum, part) => sum + part) / 3);
             }"""
         )
-    for page, ink, text, block in (themes["Dark"],):
+    for page, ink, text, block in (themes["dark"],):
         assert page < 60 < 180 < ink
         assert block < 80 < 180 < text
-    for page, ink, text, block in (themes["Light"],):
+    for page, ink, text, block in (themes["light"],):
         assert page > 240 > 100 > ink
         assert block > 220 > 100 > text
 
